@@ -1,4 +1,5 @@
-"""Every error a user can cause, as one tree.
+"""
+Every error a user can cause, as one tree.
 
 Each message is one line that names the cause and the remedy.  The class decides the exit code of
 the command line (design: 0 done, 1 usage or bad input, 2 done in part, 3 failed); "done in part"
@@ -24,7 +25,8 @@ is a result, not an error, so nothing here has the code 2.
 
 
 class HitscannerError(Exception):
-    """Base of every error with a message meant for the user.
+    """
+    Base of every error with a message meant for the user.
 
     >>> HitscannerError.exit_code, UsageError.exit_code, MeasurementFailedError.exit_code
     (1, 1, 3)
@@ -84,3 +86,5 @@ class DoNotProbeError(UsageError):
 
 class MeasurementFailedError(HitscannerError):
     """A measurement was started and did not succeed."""
+
+    exit_code = 3
