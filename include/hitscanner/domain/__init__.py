@@ -1,0 +1,1 @@
+"""What hitscanner knows without touching anything: pure functions over frozen values."""
