@@ -1,0 +1,260 @@
+"""The numbers of a finished cycle, as a person and as a program want them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hitscanner.report.tables import Answers, Cycle, CycleFiles
+
+
+@dataclass(frozen=True)
+class Counts:
+    """
+    What became of the targets: `assigned = done + failed + excluded + unassigned`.
+
+    >>> Counts(3, 2, 1, 0, 0) + Counts(2, 1, 0, 0, 1)
+    Counts(assigned=5, done=3, failed=1, excluded=0, unassigned=1)
+    >>> Counts(3, 2, 1, 0, 0).adds_up, Counts(3, 2, 0, 0, 0).adds_up
+    (True, False)
+    """
+
+    assigned: int = 0
+    done: int = 0
+    failed: int = 0
+    excluded: int = 0
+    unassigned: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.assigned + other.assigned,
+            self.done + other.done,
+            self.failed + other.failed,
+            self.excluded + other.excluded,
+            self.unassigned + other.unassigned,
+        )
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every assigned target is accounted for exactly once."""
+        return self.assigned == self.done + self.failed + self.excluded + self.unassigned
+
+
+@dataclass(frozen=True)
+class Score:
+    """Links against the truth of the simulated Internet, each from 0 to 1."""
+
+    precision: float | None = None
+    recall: float | None = None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Targets without a trace: failed and unassigned."""
+
+    count: int = 0
+    file: Path | None = None
+    """One address a line, if it was written."""
+
+
+@dataclass(frozen=True)
+class VantagePoint:
+    """One row of the table."""
+
+    name: str
+    counts: Counts
+    answers: Answers
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A cycle in numbers; `summarise` fills it."""
+
+    list_name: str
+    cycle: str
+    state: str
+    """`complete`, `partial` or `failed`."""
+
+    targets: int
+    vantage_points: tuple[VantagePoint, ...]
+    """In order of their names."""
+
+    links: int
+    addresses: int
+    median_rtt_ms: float | None
+    """Over all traces whose destination replied."""
+
+    wall_s: float
+    probing_s: float
+    score: Score = Score()
+    missing: Missing = Missing()
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """What it is → where it is, in the order to show."""
+
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> Counts:
+        """The accounting of the whole cycle."""
+        return sum((vp.counts for vp in self.vantage_points), Counts())
+
+    @property
+    def traces(self) -> int:
+        """Traces in the tables."""
+        return sum(vp.answers.traces for vp in self.vantage_points)
+
+    @property
+    def replied(self) -> int:
+        """Traces with at least one reply."""
+        return sum(vp.answers.replied for vp in self.vantage_points)
+
+    @property
+    def overhead_s(self) -> float:
+        """Wall time that was not spent probing."""
+        return max(0.0, self.wall_s - self.probing_s)
+
+    @property
+    def headline(self) -> str:
+        """One sentence: the state, and what is missing if anything is."""
+        counts = self.counts
+        sentence = f"{self.state}: {counts.done:,} of {counts.assigned:,} assigned targets traced"
+        if self.missing.count:
+            return f"{sentence}, {self.missing.count:,} missing"
+        return sentence
+
+    def to_json(self) -> dict[str, object]:
+        """Return the result object of `rehearse` and `demo`: the fixed keys first, then more."""
+        counts = self.counts
+        return {
+            "state": self.state,
+            "targets": self.targets,
+            "assigned": counts.assigned,
+            "done": counts.done,
+            "failed": counts.failed,
+            "excluded": counts.excluded,
+            "unassigned": counts.unassigned,
+            "links": {"precision": self.score.precision, "recall": self.score.recall},
+            "alias_sets": {"precision": None, "recall": None},
+            "wall_s": round(self.wall_s, 1),
+            "probing_s": round(self.probing_s, 1),
+            "overhead_s": round(self.overhead_s, 1),
+            "list": self.list_name,
+            "cycle": self.cycle,
+            "traces": self.traces,
+            "replied": self.replied,
+            "link_count": self.links,
+            "address_count": self.addresses,
+            "median_rtt_ms": _rounded(self.median_rtt_ms),
+            "vantage_points": [_vp_json(vp) for vp in self.vantage_points],
+            "missing": {"count": self.missing.count, "file": _text(self.missing.file)},
+            "files": {what: str(path) for what, path in self.files.items()},
+            "warnings": list(self.warnings),
+        }
+
+
+def summarise(
+    root: Path,
+    list_name: str,
+    cycle: str,
+    *,
+    state: str,
+    targets: int,
+    counts: Mapping[str, Counts],
+    wall_s: float,
+    probing_s: float,
+    score: Score = Score(),
+    missing: Missing = Missing(),
+    files: Mapping[str, Path] | None = None,
+    warnings: Sequence[str] = (),
+) -> Summary:
+    """
+    Read the tables of *cycle* under the store's *root* and join them with its accounting.
+
+    Args:
+        root: the folder that holds `tables/` and `topology/`.
+        list_name: the target list's name.
+        cycle: the cycle's name.
+        state: `complete`, `partial` or `failed`, as the gate decided.
+        targets: distinct targets asked for, before do-not-probe.
+        counts: vantage point → what became of its targets (the manifest's numbers).
+        wall_s: from the first step to the last.
+        probing_s: of that, the time in which at least one prober ran.
+        score: links against the truth, where there is one.
+        missing: the targets without a trace.
+        files: what it is → where it is.
+        warnings: sentences to show; one is added if the numbers contradict each other.
+
+    Raises:
+        duckdb.Error: if a table is there and cannot be read.
+    """
+    with Cycle(CycleFiles.find(root, list_name, cycle)) as tables:
+        answers = tables.answers()
+        links, addresses = tables.count_links(), tables.count_addresses()
+        median_rtt_ms = tables.median_rtt_ms()
+    nobody = Answers(0, 0, 0, None)
+    rows = tuple(
+        VantagePoint(name, counts.get(name, Counts()), answers.get(name, nobody))
+        for name in sorted({*counts, *answers})
+    )
+    return Summary(
+        list_name=list_name,
+        cycle=cycle,
+        state=state,
+        targets=targets,
+        vantage_points=rows,
+        links=links,
+        addresses=addresses,
+        median_rtt_ms=median_rtt_ms,
+        wall_s=wall_s,
+        probing_s=probing_s,
+        score=score,
+        missing=missing,
+        files=dict(files or {}),
+        warnings=(*warnings, *_contradictions(rows)),
+    )
+
+
+def _contradictions(rows: Sequence[VantagePoint]) -> list[str]:
+    """Say where accounting and tables disagree; a report must not hide it."""
+    found = [f"{vp.name}: {format_accounting(vp.counts)}" for vp in rows if not vp.counts.adds_up]
+    done = sum(vp.counts.done for vp in rows)
+    traces = sum(vp.answers.traces for vp in rows)
+    if done != traces:
+        found.append(f"{done:,} targets are done, but the tables hold {traces:,} traces")
+    return found
+
+
+def format_accounting(counts: Counts) -> str:
+    """
+    Write the accounting as the equation it must satisfy.
+
+    >>> format_accounting(Counts(2000, 1990, 4, 6, 0))
+    '2,000 assigned = 1,990 done + 4 failed + 6 excluded + 0 unassigned'
+    """
+    sign = "=" if counts.adds_up else "!="
+    return (
+        f"{counts.assigned:,} assigned {sign} {counts.done:,} done + {counts.failed:,} failed"
+        f" + {counts.excluded:,} excluded + {counts.unassigned:,} unassigned"
+    )
+
+
+def _vp_json(vp: VantagePoint) -> dict[str, object]:
+    counts = vp.counts
+    return {
+        "vp": vp.name,
+        "assigned": counts.assigned,
+        "done": counts.done,
+        "failed": counts.failed,
+        "excluded": counts.excluded,
+        "unassigned": counts.unassigned,
+        "replied": vp.answers.replied,
+        "reached": vp.answers.reached,
+        "median_rtt_ms": _rounded(vp.answers.median_rtt_ms),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

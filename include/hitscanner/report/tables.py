@@ -1,0 +1,260 @@
+"""
+Read a cycle's Parquet files with DuckDB: the one place that knows their columns.
+
+Files (docs/formats.md)::
+
+    tables/traces/list=<list>/cycle=<cycle>/vp=<vp>/<shard>.parquet    one row per trace
+    tables/replies/list=<list>/cycle=<cycle>/vp=<vp>/<shard>.parquet   one row per reply
+    topology/<list>/<cycle>/links.parquet                              one row per link
+
+The vantage point is taken from the path, because accounting is by path.  A trace is named by its
+file and `trace_id`.  A file that does not exist reads as no rows: silence stays silence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+QUANTILES = 100
+"""Steps of the RTT distributions: one point per percentile."""
+
+_SCHEMA = """
+CREATE TEMP TABLE traces (vp VARCHAR, filename VARCHAR, trace_id BIGINT);
+CREATE TEMP TABLE replies (
+    vp VARCHAR, filename VARCHAR, trace_id BIGINT, addr VARCHAR, probe_ttl INTEGER,
+    rtt_us BIGINT, is_dst BOOLEAN
+);
+CREATE TEMP TABLE links (
+    near_addr VARCHAR, far_addr VARCHAR, is_dest BOOLEAN, stars INTEGER, delay_ms DOUBLE,
+    freq BIGINT, ttl INTEGER, vp VARCHAR
+);
+"""
+
+_TRACES = """
+INSERT INTO traces SELECT regexp_extract(filename, '/vp=([^/]+)/', 1), filename, trace_id
+FROM read_parquet($files, filename = true, union_by_name = true, hive_partitioning = false)
+"""
+
+_REPLIES = """
+INSERT INTO replies
+SELECT regexp_extract(filename, '/vp=([^/]+)/', 1), filename, trace_id, addr, probe_ttl, rtt_us,
+       addr = dst_addr
+FROM read_parquet($files, filename = true, union_by_name = true, hive_partitioning = false)
+WHERE addr IS NOT NULL
+"""
+
+_LINKS = """
+INSERT INTO links
+SELECT "in", "out", CAST(is_dest AS VARCHAR) IN ('Y', 'true'), stars, delay_ms, freq, ttl, vp
+FROM read_parquet($files, hive_partitioning = false)
+"""
+
+_REPLIED = "SELECT vp, count(DISTINCT (filename, trace_id)) FROM replies GROUP BY vp ORDER BY vp"
+
+_REACHED = """
+CREATE TEMP TABLE reached AS
+SELECT vp, filename, trace_id, min(rtt_us) / 1000 AS rtt_ms, min(probe_ttl) AS hops
+FROM replies WHERE is_dst GROUP BY ALL
+"""
+
+_RTT = """
+SELECT vp, count(*), median(rtt_ms), quantile_cont(rtt_ms, $points) FROM reached
+WHERE rtt_ms IS NOT NULL GROUP BY vp ORDER BY vp
+"""
+
+_HOPS = "SELECT vp, hops, count(*) FROM reached GROUP BY ALL ORDER BY vp, hops"
+
+_ADDRESSES = """
+SELECT addr, min(probe_ttl), min(rtt_us) / 1000, bool_and(is_dst), list_sort(list(DISTINCT vp))
+FROM replies GROUP BY addr ORDER BY addr
+"""
+
+_FIRST_HOPS = """
+SELECT vp, addr FROM replies
+WHERE probe_ttl = (SELECT min(probe_ttl) FROM replies AS r WHERE r.vp = replies.vp)
+GROUP BY ALL ORDER BY vp, addr
+"""
+
+_SEEN_BY = """
+WITH step AS (
+    SELECT DISTINCT vp, addr AS far_addr,
+           lag(addr) OVER (PARTITION BY filename, trace_id ORDER BY probe_ttl) AS near_addr
+    FROM replies
+)
+SELECT near_addr, far_addr, list_sort(list(DISTINCT vp)) FROM step
+WHERE near_addr IS NOT NULL AND near_addr <> far_addr
+GROUP BY ALL
+"""
+
+_ALL_LINKS = "SELECT * FROM links ORDER BY near_addr, far_addr"
+
+
+@dataclass(frozen=True)
+class CycleFiles:
+    """Where the Parquet files of a cycle are."""
+
+    traces: tuple[Path, ...]
+    replies: tuple[Path, ...]
+    links: Path
+
+    @classmethod
+    def find(cls, root: Path, list_name: str, cycle: str) -> "CycleFiles":
+        """List what there is of *cycle* under the store's *root*, sorted; that may be nothing."""
+
+        def shards(table: str) -> tuple[Path, ...]:
+            folder = root / "tables" / table / f"list={list_name}" / f"cycle={cycle}"
+            return tuple(sorted(folder.glob("vp=*/*.parquet")))
+
+        links = root / "topology" / list_name / cycle / "links.parquet"
+        return cls(traces=shards("traces"), replies=shards("replies"), links=links)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came back to one vantage point, or to all of them."""
+
+    traces: int
+    replied: int
+    """Traces with at least one reply."""
+
+    reached: int
+    """Traces whose destination replied."""
+
+    median_rtt_ms: float | None
+    """Of the destinations' replies, the fastest of each trace; None without any."""
+
+    rtt_quantiles_ms: tuple[float, ...] = ()
+    """The same distribution at every percentile from 0 to 100."""
+
+    path_lengths: tuple[tuple[int, int], ...] = ()
+    """(hops to the destination, traces), ascending."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two addresses at neighbouring responding hops (docs/formats.md, links)."""
+
+    near_addr: str
+    far_addr: str
+    is_dest: bool
+    stars: int
+    delay_ms: float | None
+    freq: int
+    ttl: int
+    vps: tuple[str, ...]
+    """Everyone who saw it, sorted."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An address that replied."""
+
+    hop: int
+    """The smallest TTL it answered at."""
+
+    rtt_ms: float | None
+    is_destination: bool
+    """It never answered but as the destination of a trace."""
+
+    vps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Everything a picture of the cycle needs."""
+
+    links: tuple[Link, ...]
+    addresses: Mapping[str, Seen]
+    first_hops: Mapping[str, tuple[str, ...]]
+    """Vantage point → the addresses nearest to it that replied."""
+
+
+class Cycle:
+    """
+    The tables of one cycle, open for questions.
+
+    Raises:
+        duckdb.Error: if a file is there and cannot be read.
+    """
+
+    def __init__(self, files: CycleFiles) -> None:
+        self._db = duckdb.connect(config={"threads": 2})
+        self._db.execute(_SCHEMA)
+        self._read(_TRACES, files.traces)
+        self._read(_REPLIES, files.replies)
+        self._read(_LINKS, (files.links,) if files.links.exists() else ())
+        self._db.execute(_REACHED)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def _read(self, query: str, files: Sequence[Path]) -> None:
+        if files:
+            self._db.execute(query, {"files": [str(file) for file in files]})
+
+    def _rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
+        return self._db.execute(query, parameters or None).fetchall()
+
+    def answers(self) -> dict[str, Answers]:
+        """Return what came back, by vantage point; only those with a table are in it."""
+        traces = dict(self._rows("SELECT vp, count(*) FROM traces GROUP BY vp ORDER BY vp"))
+        replied = dict(self._rows(_REPLIED))
+        points = [step / QUANTILES for step in range(QUANTILES + 1)]
+        rtts = {row[0]: row[1:] for row in self._rows(_RTT, points=points)}
+        lengths: dict[str, list[tuple[int, int]]] = {}
+        for vp, hops, count in self._rows(_HOPS):
+            lengths.setdefault(vp, []).append((hops, count))
+        return {
+            vp: _answers(traces.get(vp, 0), replied.get(vp, 0), rtts.get(vp), lengths.get(vp, []))
+            for vp in sorted({*traces, *replied})
+        }
+
+    def median_rtt_ms(self) -> float | None:
+        """Return the median over every trace whose destination replied."""
+        value = self._rows("SELECT median(rtt_ms) FROM reached")[0][0]
+        return None if value is None else float(value)
+
+    def count_links(self) -> int:
+        """Return how many links the cycle has."""
+        return int(self._rows("SELECT count(*) FROM links")[0][0])
+
+    def count_addresses(self) -> int:
+        """Return how many addresses replied, routers and destinations together."""
+        return int(self._rows("SELECT count(DISTINCT addr) FROM replies")[0][0])
+
+    def topology(self) -> Topology:
+        """Return links, addresses and first hops, each in the order of its text."""
+        seen_by = {(near, far): tuple(vps) for near, far, vps in self._rows(_SEEN_BY)}
+        links = tuple(_link(row, seen_by) for row in self._rows(_ALL_LINKS))
+        addresses = {row[0]: _seen(row) for row in self._rows(_ADDRESSES)}
+        first: dict[str, list[str]] = {}
+        for vp, addr in self._rows(_FIRST_HOPS):
+            first.setdefault(vp, []).append(addr)
+        return Topology(links, addresses, {vp: tuple(addrs) for vp, addrs in first.items()})
+
+
+def _answers(
+    traces: int, replied: int, rtt: tuple[Any, ...] | None, lengths: list[tuple[int, int]]
+) -> Answers:
+    reached = sum(count for _, count in lengths)
+    if rtt is None:
+        return Answers(traces, replied, reached, None, (), tuple(lengths))
+    _, median, quantiles = rtt
+    return Answers(traces, replied, reached, median, tuple(quantiles), tuple(lengths))
+
+
+def _link(row: tuple[Any, ...], seen_by: Mapping[tuple[str, str], tuple[str, ...]]) -> Link:
+    near, far, is_dest, stars, delay_ms, freq, ttl, vp = row
+    vps = seen_by.get((near, far), (vp,))
+    return Link(near, far, is_dest, stars, delay_ms, freq, ttl, vps)
+
+
+def _seen(row: tuple[Any, ...]) -> Seen:
+    _, hop, rtt_ms, is_destination, vps = row
+    return Seen(hop, rtt_ms, is_destination, tuple(vps))
