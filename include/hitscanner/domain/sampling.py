@@ -30,28 +30,28 @@ class Sample(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     density: Annotated[int, Field(strict=True, ge=8, le=32)] = Field(
-        24,
+        default=24,
         title="IPv4 block",
         description="the prefix length of an IPv4 block, a whole number from 8 to 32",
     )
     density_v6: Annotated[int, Field(strict=True, ge=16, le=128)] = Field(
-        48,
+        default=48,
         title="IPv6 block",
         description="the prefix length of an IPv6 block, a whole number from 16 to 128",
     )
     type: Literal["uniform", "random"] = Field(
-        "uniform",
+        default="uniform",
         title="Which address of a block",
         description='"uniform" for the address at the offset, "random" for one drawn by the seed',
     )
     offset: Annotated[int, Field(strict=True, ge=0, lt=1 << 24)] = Field(
-        1,
+        default=1,
         title="Offset",
         description="the number of the address in its block if uniform, "
         "a whole number from 0 to below the block's size",
     )
     seed: Annotated[int, Field(strict=True, ge=0, lt=1 << 63)] = Field(
-        0,
+        default=0,
         title="Seed",
         description="a whole number from 0 that fixes the random addresses; 0 is a seed too",
     )

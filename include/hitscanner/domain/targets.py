@@ -92,7 +92,9 @@ def _read(lines: Iterable[str], name: str, unit: str) -> TargetList:
         found += 1
         entries[_target(words, f"list {name}, {unit} {number}")] = None
     if not entries:
-        raise EmptyListError(f"list {name}: no target in it; write one address or prefix a {unit}")
+        raise EmptyListError(
+            f"list {name}: no target in it; write one address or prefix per {unit}"
+        )
     return TargetList(name, tuple(entries), allow_reserved, found - len(entries))
 
 
