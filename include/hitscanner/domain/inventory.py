@@ -1,0 +1,225 @@
+"""
+The inventory: the server, the vantage points and the platform choices, read from TOML.
+
+An error names the file, the owner of the key, the key, its value and what to give instead.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hitscanner.domain.hosts import EVERYTHING, Server, VantagePoint
+from hitscanner.domain.names import did_you_mean, quote
+from hitscanner.domain.validation import InvalidInputError, as_toml, validate
+from hitscanner.errors import InventoryError, NoVantagePointError, UnknownVantagePointError
+
+__all__ = ["EVERYTHING", "Inventory", "Platform", "Server", "VantagePoint", "parse_inventory"]
+
+
+class Platform(BaseModel):
+    """
+    What the cluster is made of, where there is a choice.
+
+    >>> Platform().kube_proxy_mode
+    'nftables'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    container_runtime: Literal["docker", "containerd"] = Field(
+        default="containerd", description='"containerd" or "docker"'
+    )
+    kube_proxy_mode: Literal["ipvs", "nftables", "iptables"] = Field(
+        default="nftables",
+        description='"nftables", "iptables" or "ipvs" (deprecated since Kubernetes 1.35)',
+    )
+    ingress: Literal["traefik", "ingress-nginx"] = Field(
+        default="traefik", description='"traefik" or "ingress-nginx" (retired in March 2026)'
+    )
+    database: Literal["mysql", "postgresql"] = Field(
+        default="postgresql", description='"postgresql" or "mysql", for Airflow\'s metadata'
+    )
+    storage: Literal["nfs", "local", "bucket"] = Field(
+        default="nfs",
+        description='"nfs" for a shared volume, "local" for a folder of the server, or "bucket"',
+    )
+
+
+class Inventory(BaseModel):
+    """Everything the project owns, checked; vantage points are sorted by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server: Server | None = None
+    platform: Platform = Platform()
+    vantage_points: tuple[VantagePoint, ...] = ()
+    source: str = "inventory"
+    """Where it was read from, for messages."""
+
+    def select(self, wanted: Sequence[str]) -> tuple[VantagePoint, ...]:
+        """
+        Return the vantage points that *wanted* names.
+
+        Args:
+            wanted: names, tags, or "all"; order and repetition do not matter.
+
+        Returns:
+            At least one, sorted by name, none twice.
+
+        Raises:
+            UnknownVantagePointError: for the first of *wanted* that is no name and no tag.
+            NoVantagePointError: if *wanted* or the inventory is empty.
+
+        >>> lab = parse_inventory('''
+        ... vantage_point = [{name = "us-0001", transport = "local", tags = ["west"]},
+        ...                  {name = "de-0001", transport = "local"}]''', "lab.toml")
+        >>> [vp.name for vp in lab.select(["west", "us-0001"])]
+        ['us-0001']
+        >>> [vp.name for vp in lab.select(["all"])]
+        ['de-0001', 'us-0001']
+        >>> lab.select(["us-0002"])
+        Traceback (most recent call last):
+        hitscanner.errors.UnknownVantagePointError: lab.toml: no vantage point has the name or tag \
+"us-0002"; did you mean us-0001?
+        """
+        if not self.vantage_points:
+            raise NoVantagePointError(
+                f"{self.source}: no vantage point in it; add a [[vantage_point]]"
+            )
+        if not wanted:
+            raise NoVantagePointError('no vantage point is asked for; name some, or "all"')
+        known = {EVERYTHING} | {word for vp in self.vantage_points for word in (vp.name, *vp.tags)}
+        for word in wanted:
+            if word not in known:
+                raise UnknownVantagePointError(
+                    f"{self.source}: no vantage point has the name or tag {quote(word)}; "
+                    f"{did_you_mean(word, known - {EVERYTHING})}"
+                )
+        chosen = set(wanted)
+        return tuple(vp for vp in self.vantage_points if chosen & {EVERYTHING, vp.name, *vp.tags})
+
+    def to_toml(self) -> str:
+        """
+        Write the inventory so that `parse_inventory` reads the same; defaults are left out.
+
+        >>> print(Inventory(server=Server(name="centre")).to_toml())
+        [server]
+        name = "centre"
+        <BLANKLINE>
+        """
+        tables: list[tuple[str, BaseModel]] = []
+        if self.server:
+            tables.append(("[server]", self.server))
+        if self.platform != Platform():
+            tables.append(("[platform]", self.platform))
+        tables += [("[[vantage_point]]", vp) for vp in self.vantage_points]
+        return "\n".join(_table(head, model) for head, model in tables)
+
+
+def parse_inventory(text: str, source: str) -> Inventory:
+    """
+    Read an inventory.
+
+    Args:
+        text: TOML with `[server]`, `[platform]` and any number of `[[vantage_point]]`.
+        source: the file's name, for messages.
+
+    Raises:
+        InventoryError: about the first thing wrong with it.
+
+    >>> parse_inventory('server = {name = "centre"}', "inventory.toml").server.transport
+    'local'
+    >>> parse_inventory('platform = {storage = "tape"}', "inventory.toml")
+    Traceback (most recent call last):
+    hitscanner.errors.InventoryError: inventory.toml: platform: storage is "tape"; give "nfs" for \
+a shared volume, "local" for a folder of the server, or "bucket", e.g. storage = "nfs"
+    """
+    try:
+        raw = tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise InventoryError(f"{source}: not TOML: {error}; mend it there") from None
+    _check_top_level(raw, source)
+    points = [
+        _build(VantagePoint, item, f"{source}: {_owner(item, number)}")
+        for number, item in enumerate(raw.get("vantage_point", []), start=1)
+    ]
+    _check_unique(points, source)
+    server = raw.get("server")
+    return Inventory(
+        server=None if server is None else _build(Server, server, f"{source}: server"),
+        platform=_build(Platform, raw.get("platform", {}), f"{source}: platform"),
+        vantage_points=tuple(sorted(points, key=lambda vp: vp.name)),
+        source=source,
+    )
+
+
+_TOP_LEVEL: dict[str, tuple[type, str]] = {
+    "server": (dict, "[server]"),
+    "platform": (dict, "[platform]"),
+    "vantage_point": (list, "[[vantage_point]]"),
+}
+
+
+def _check_top_level(raw: dict[str, Any], source: str) -> None:
+    for key, value in raw.items():
+        if key not in _TOP_LEVEL:
+            hint = did_you_mean(key, _TOP_LEVEL)
+            raise InventoryError(f"{source}: unknown key {quote(key)}; {hint}")
+        kind, heading = _TOP_LEVEL[key]
+        items = value if isinstance(value, list) else [{}]
+        if not isinstance(value, kind) or not all(isinstance(item, dict) for item in items):
+            raise InventoryError(f"{source}: {key} is not a table; write {heading}, then its keys")
+
+
+def _owner(item: Mapping[str, object], number: int) -> str:
+    name = item.get("name")
+    return f"vantage point {name if isinstance(name, str) and name.isprintable() else number}"
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _build(model: type[_Model], values: Mapping[str, object], owner: str) -> _Model:
+    try:
+        return validate(model, values, as_toml)
+    except InvalidInputError as error:
+        raise InventoryError(f"{owner}: {error}") from None
+
+
+def _check_unique(points: Iterable[VantagePoint], source: str) -> None:
+    """Refuse two vantage points that cannot both be real, or a tag that is a name."""
+    owners: dict[tuple[str, str], str] = {}
+    listed = list(points)
+    for number, vp in enumerate(listed, start=1):
+        for what, value, remedy in _identities(vp):
+            label = f"{vp.name} (number {number})"
+            other = owners.setdefault((what, value), label)
+            if other != label:
+                raise InventoryError(
+                    f"{source}: vantage points {other} and {label} both have {what} {value}; "
+                    f"{remedy}"
+                )
+    names = {vp.name for vp in listed}
+    for vp in listed:
+        for tag in names.intersection(vp.tags):
+            raise InventoryError(
+                f"{source}: vantage point {vp.name}: tag {quote(tag)} is the name of a "
+                "vantage point; choose another tag"
+            )
+
+
+def _identities(vp: VantagePoint) -> Iterable[tuple[str, str, str]]:
+    yield "the name", vp.name, "rename one of them"
+    if vp.transport == "ssh":
+        yield "the address and port", f"{vp.address} {vp.port}", "correct one, or delete it"
+    if vp.netns is not None:
+        yield "the netns", vp.netns, "give each its own"
+
+
+def _table(heading: str, model: BaseModel) -> str:
+    values = model.model_dump(mode="json", exclude_defaults=True)
+    # JSON's strings, numbers and arrays are TOML's, but for the raw DEL (TOML 1.0, "String").
+    lines = [as_toml(key, value).replace("\x7f", "\\u007f") for key, value in values.items()]
+    return "\n".join([heading, *lines]) + "\n"
