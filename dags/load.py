@@ -1,0 +1,59 @@
+"""
+### load: finished cycles onto the drives
+
+Starts by itself when `transform` has published tables, and handles every cycle that was published
+meanwhile. By hand it loads the cycles named; what a drive already holds is verified, not copied.
+
+    airflow dags trigger load --conf '{"cycles": ["sample/20261122T030000Z"]}'
+
+`load_cycle` runs once per cycle: it copies the files to every configured drive and compares their
+checksums there.
+
+**After a failure** clear the red square: files that arrived whole are not sent again.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import dag, task
+
+from hitscanner_airflow.assets import topology_tables
+from hitscanner_airflow.bridge import cycles_asked, verdicts
+from hitscanner_airflow.params import CYCLES, form
+from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
+
+
+@dag(
+    dag_id=Path(__file__).stem,
+    doc_md=__doc__,
+    schedule=[topology_tables],
+    catchup=False,
+    max_active_runs=1,  # two runs would send the same files twice at once
+    dagrun_timeout=RUN_TIMEOUT,
+    default_args=DEFAULT_ARGS,
+    tags=["data"],
+    params=form([CYCLES]),
+)
+def load() -> None:
+    @task
+    @verdicts
+    def find_cycles() -> list[dict[str, str]]:
+        """Name the cycles of all triggering events, or those asked for."""
+        return cycles_asked()
+
+    @task(
+        map_index_template=CYCLE_NAME,
+        multiple_outputs=False,
+        max_active_tis_per_dagrun=2,  # drives limit how often they may be asked
+    )
+    @verdicts
+    def load_cycle(cycle: dict[str, str]) -> dict[str, Any]:
+        """Copy one cycle to every drive and verify it there."""
+        from hitscanner.wiring import pipeline
+
+        return pipeline().load(cycle)
+
+    load_cycle.expand(cycle=find_cycles())
+
+
+load()

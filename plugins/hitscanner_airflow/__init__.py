@@ -1,0 +1,1 @@
+"""What the DAG files share: everything here may import Airflow, and nothing measures."""

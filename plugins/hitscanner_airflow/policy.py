@@ -1,0 +1,35 @@
+"""
+What every task of every DAG gets unless it says otherwise.
+
+No retry delay stands here: Airflow's own `[core] default_task_retry_delay` (300 s) governs it, so
+that a rehearsal can shorten it without touching a DAG.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from hitscanner.domain.params import LONGEST_DEADLINE_S
+
+TASK_TIMEOUT = timedelta(hours=1)
+"""A task that neither probes nor waits for a prober is stuck after this."""
+
+LANE_TIMEOUT = timedelta(seconds=LONGEST_DEADLINE_S, hours=1)
+"""Longest wait for one vantage point's prober; the run's own deadline ends it before."""
+
+CYCLE_TIMEOUT = LANE_TIMEOUT + timedelta(hours=8)
+"""A traceroute run that lasts longer is stuck."""
+
+RUN_TIMEOUT = timedelta(hours=20)
+"""A run that works on finished cycles and lasts longer would meet its successor."""
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "hitscanner",
+    "retries": 2,  # a task finds its finished work, so a retry cures what Airflow itself breaks
+    "execution_timeout": TASK_TIMEOUT,
+}
+
+VANTAGE_POINT = "{{ task.op_kwargs['shard']['vp'] }}"
+"""What a mapped task over shards is called in the grid."""
+
+CYCLE_NAME = "{{ task.op_kwargs['cycle']['list'] }}/{{ task.op_kwargs['cycle']['cycle'] }}"
+"""What a mapped task over cycles is called in the grid."""
