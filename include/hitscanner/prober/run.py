@@ -1,0 +1,262 @@
+"""Run a job: checks, then slice after slice until every target is settled or something stops it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .dnp import load_dnp
+from .errors import BadJobError, FailedError, ProberError
+from .events import EventLog
+from .files import check_room, disk_error
+from .guard import (
+    Scamper,
+    check_clock,
+    check_dnp,
+    check_identity,
+    check_raw_socket,
+    check_sources,
+    find_scamper,
+)
+from .job import JobSpec, load_job, load_targets
+from .leases import lease
+from .ledger import Ledger
+from .lock import job_lock
+from .progress import Progress, ProgressFile, eta_s
+from .scamper import Running, argv_of, start
+from .shard import Facts, describe, finished_shard, write_shard
+from .slices import cut, targets_per_slice
+from .spool import PARTIAL, JobDir, open_job_dir
+from .warts import Tail
+from .watch import StopRequest, Watch, stamp_of_dnp
+
+TICK_S = 0.5
+"""Seconds between two looks at scamper, the stop flag and the do-not-probe list."""
+
+
+def run(path: Path, centre_time_s: float, scamper: str = "scamper") -> dict[str, Any]:
+    """
+    Run the job in *path* as far as it goes and return what `shard.json` says.
+
+    Finished slices of an earlier run are kept and not probed again; a job that is done is left as
+    it is.
+
+    Args:
+        path: `<spool>/jobs/<list>/<cycle>/<shard>`.
+        centre_time_s: the centre's clock when it gave the command, epoch seconds.
+        scamper: the program, a path or a command on PATH.
+
+    Raises:
+        BadJobError: if the job cannot be read; nothing is written then but the log.
+        RefusedError: if another prober runs the job.
+        FailedError: if not even `shard.json` could be written.
+    """
+    offset_base_s = time.time()
+    paths = open_job_dir(path)
+    spec = load_job(paths)
+    with job_lock(paths.lock):
+        shard = finished_shard(paths, spec)
+        if shard is not None:
+            return shard
+        paths.shard.unlink(missing_ok=True)
+        log = EventLog(paths.log)
+        try:
+            ledger = Ledger(paths, load_targets(paths, spec), log.event)
+        except BadJobError as error:
+            log.event(str(error))
+            raise
+        job = Run(paths, spec, ledger, log, Facts(started_at=offset_base_s))
+        return job.run(centre_time_s, scamper)
+
+
+class Run:
+    """One run of one job, under its lock."""
+
+    def __init__(
+        self, paths: JobDir, spec: JobSpec, ledger: Ledger, log: EventLog, facts: Facts
+    ) -> None:
+        self.paths, self.spec, self.ledger, self.log, self.facts = paths, spec, ledger, log, facts
+        self.stop = StopRequest()
+        self.progress = ProgressFile(paths)
+        self.slice_size = targets_per_slice(spec)
+        self.probing_s = 0.0
+        self.done_before = 0
+
+    def run(self, centre_time_s: float, scamper: str) -> dict[str, Any]:
+        """Check, probe, and write `shard.json` whatever happened."""
+        self.stop.install()
+        error: ProberError | None = None
+        try:
+            with _disk_errors(self.paths.path):
+                self._probe(self._check(centre_time_s, scamper))
+        except ProberError as caught:
+            error = caught
+        shard = describe(self.spec, self.ledger, self.facts, error, time.time())
+        with suppress(ProberError, OSError):  # shard.json says it all
+            self._show(shard["state"], None)
+        with _disk_errors(self.paths.path):
+            write_shard(self.paths, shard)
+        self.log.event(f"{shard['state']}: {shard['cause'] or 'every target is settled'}")
+        return shard
+
+    def _check(self, centre_time_s: float, scamper: str) -> Scamper:
+        """Do everything that comes before a packet; the cheap and the grave first."""
+        spec, facts = self.spec, self.facts
+        check_room(self.paths.path)
+        self.ledger.load()
+        self.done_before = len(self.ledger.done)
+        check_identity(self.paths.identity, spec)
+        facts.clock_offset_s = check_clock(facts.started_at, centre_time_s, spec)
+        stamp = stamp_of_dnp(self.paths)
+        dnp = load_dnp(self.paths.dnp)
+        if not self.ledger.slices:  # later the list may differ: an opt-out that is on its way
+            check_dnp(dnp, spec)
+        self.watch = Watch(self.paths, self.stop, time.monotonic() + spec.deadline_s, dnp, stamp)
+        self.ledger.exclude(dnp)
+        found = find_scamper(scamper)
+        facts.scamper_version = found.version
+        check_raw_socket()
+        check_sources(spec, self.ledger.pending())
+        self.watch.check_stop()
+        return found
+
+    def _probe(self, scamper: Scamper) -> None:
+        spec = self.spec
+        if not cut(self.ledger.pending(), 1):
+            return
+        name = f"{spec.list}.{spec.cycle}.{spec.shard}"
+        with lease(self.paths.leases, name, spec.rate_pps, spec.max_pps, self._wait):
+            while True:
+                if self.watch.check():
+                    self.ledger.exclude(self.watch.dnp)
+                targets = cut(self.ledger.pending(), self.slice_size)
+                if not targets:
+                    return
+                self._probe_slice(scamper, targets)
+
+    def _wait(self, why: str) -> None:
+        if self.progress.is_due("waiting"):
+            self.log.event(why)
+        self._show("waiting", None)
+        if self.watch.check():
+            self.ledger.exclude(self.watch.dnp)
+        time.sleep(TICK_S)
+
+    def _probe_slice(self, scamper: Scamper, targets: list[bytes]) -> None:
+        """
+        Have scamper trace *targets* and keep what it finishes.
+
+        Raises:
+            ProberError: why no further slice is to follow.
+        """
+        number = self.ledger.next_number
+        output = self.paths.slice_file(number, ".warts" + PARTIAL)
+        argv = argv_of(self.spec, scamper.path, output, self.paths.slice_file(number, ".targets"))
+        about = {"argv": argv, "started_at": time.time(), "dnp_sha256": self.watch.dnp.sha256}
+        self.ledger.begin(targets, about)
+        self.log.event(f"slice {number:04d}: {len(targets)} targets")
+        said_from, began = self.log.size(), time.monotonic()
+        tail = Tail(output)
+        running = start(argv, self.log.fd)
+        excluded: set[bytes] = set()
+        reason: ProberError | None = None
+        status: int | None = None
+        try:
+            status = self._follow(running, tail, set(targets), excluded)
+        except ProberError as caught:
+            reason = caught
+        except OSError as caught:
+            reason = disk_error(output, caught)
+        ended_by_us = status is None
+        if ended_by_us:
+            status = running.end()
+        self.probing_s += time.monotonic() - began
+        kept = self.ledger.keep(number, status, len(excluded - tail.destinations))
+        if not ended_by_us:
+            self._judge(number, status, kept, said_from, set(targets))
+        if reason is not None:
+            raise reason
+
+    def _follow(
+        self, running: Running, tail: Tail, targets: set[bytes], excluded: set[bytes]
+    ) -> int | None:
+        """
+        Wait for scamper; return its exit status, or None if it is to be ended for an opt-out.
+
+        *excluded* receives the targets of the slice that a new do-not-probe list names.
+        """
+        began = time.monotonic()
+        while True:
+            status = running.wait(TICK_S)
+            if status is not None:
+                return status
+            tail.read()
+            self._show("probing", tail, time.monotonic() - began)
+            if self.watch.check():
+                self.ledger.exclude(self.watch.dnp)
+                unfinished = {t for t in targets - tail.destinations if t in self.watch.dnp}
+                if unfinished:
+                    excluded |= unfinished
+                    self.log.event(f"opt-out: {len(unfinished)} targets leave the running slice")
+                    return None
+
+    def _judge(
+        self, number: int, status: int | None, kept: Tail, said_from: int, targets: set[bytes]
+    ) -> None:
+        """Raise FailedError unless scamper ended well by itself: exit status 0 proves nothing."""
+        fault = None
+        if status:
+            how = f"was killed by signal {-status}" if status < 0 else f"exited with {status}"
+            fault = f"scamper {how}"
+        elif not kept.destinations:
+            fault = "scamper exited with 0 and wrote no trace"
+        elif not kept.probes:
+            fault = "scamper exited with 0 and sent no packet; is there a route to the targets?"
+        elif not kept.has_cycle_stop:
+            fault = f"scamper exited with 0 and did not finish its file ({kept.damage or 'cut'})"
+        if fault is None:
+            return
+        ledger = self.ledger
+        ledger.failed |= targets - ledger.done - ledger.excluded
+        said = self.log.last_line_since(said_from)
+        raise FailedError(
+            f"slice {number:04d}: {fault}{' (' + said + ')' if said else ''}; what is finished is "
+            "kept, run the job again"
+        )
+
+    def _show(self, state: str, tail: Tail | None, elapsed_s: float = 0.0) -> None:
+        if not self.progress.is_due(state):
+            return
+        ledger = self.ledger
+        done = len(ledger.done) + (len(tail.destinations) if tail else 0)
+        unsettled = len(ledger.targets) - len(ledger.failed) - len(ledger.excluded) - done
+        remaining = max(0, unsettled)
+        planned_per_s = self.slice_size / self.spec.slice_s
+        more = -(-sum(1 for _ in ledger.pending()) // self.slice_size)
+        self.progress.write(
+            Progress(
+                state=state,
+                done=done,
+                total=len(ledger.targets),
+                sent_pps=round(tail.probes / elapsed_s, 1) if tail and elapsed_s else 0.0,
+                replies=ledger.replies + (tail.replies if tail else 0),
+                eta_s=eta_s(
+                    remaining, done - self.done_before, self.probing_s + elapsed_s, planned_per_s
+                ),
+                slice=ledger.next_number,
+                slices=ledger.next_number + more,
+                updated_at=time.time(),
+            )
+        )
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about files into our errors."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(Path(error.filename or path), error) from error
