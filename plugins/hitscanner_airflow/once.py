@@ -2,12 +2,13 @@ r"""
 Run the real DAG files once, in this process, without scheduler and ports: `dag.test()`.
 
     python -m hitscanner_airflow.once --dag traceroute --conf JSON --then transform --then load \
-        --result FILE [--logical-time ISO] [--log FILE]
+        --result FILE [--logical-time ISO] [--log FILE] [--wait]
 
 The environment says which Airflow (see `hitscanner.local_airflow.airflow_environment`); its
 database is made when missing.  Mapped tasks run one after another here.  Everything that Airflow
 prints goes to the log file.  A DAG named by `--then` gets the cycles of the asset events that the
-DAG before it emitted, and is left out when there are none.
+DAG before it emitted, and is left out when there are none.  With `--wait` it does what takes long
+(10 s) and needs nothing of the run, then waits for a line on standard input.
 
 Result: {"dags": [{"dag_id", "state", "run_id", "error", "exit_code", "cycles": ["LIST/CYCLE", …],
 "tasks": [{"task_id", "map_index", "name", "state", "error"}, …]}, …]}.
@@ -16,7 +17,9 @@ Exit codes: 0 every run succeeded, 1 wrong usage, 3 a run failed.
 """
 
 import argparse
+import gc
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -89,6 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UsageError("AIRFLOW_HOME is not set: start this by `hitscanner run`")
         refuse_running(Path(os.environ["AIRFLOW_HOME"]))
         _send_output_to(args.log or Path(os.environ["AIRFLOW_HOME"], "logs", "once.log"))
+        warm_up()
+        if args.wait and not sys.stdin.readline():
+            raise UsageError("told to wait for a line on standard input, and it was closed")
         runs = run_chain([args.dag, *args.then], conf, args.logical_time)
     except HitscannerError as error:
         args.result.write_text(json.dumps({"dags": [], "error": str(error)}) + "\n")
@@ -101,7 +107,6 @@ def run_chain(
     dag_ids: Sequence[str], conf: dict[str, Any], logical_time: datetime
 ) -> list[RunResult]:
     """Run the first DAG with *conf* and each further one on what its predecessor published."""
-    prepare_database()
     runs: list[RunResult] = []
     for dag_id in dag_ids:
         if runs:
@@ -135,7 +140,22 @@ def run_once(dag_id: str, conf: dict[str, Any], logical_time: datetime) -> RunRe
     return _result(run, failures)
 
 
-def prepare_database() -> None:
+def warm_up() -> None:
+    """Prepare what every run needs: the database, and the server that answers the tasks."""
+    gc.disable()  # thousands of models are built and kept; looking for garbage costs a second
+    _prepare_database()
+    import httpx
+    from airflow.sdk.execution_time.supervisor import in_process_api_server
+
+    with httpx.Client(
+        transport=in_process_api_server().transport, base_url="http://in-process.invalid."
+    ) as client:
+        client.get("/health")  # the first request builds all versions of the API
+    gc.freeze()
+    gc.enable()
+
+
+def _prepare_database() -> None:
     """Create the tables of this Airflow version unless that was done before."""
     from airflow import __version__, settings
 
@@ -273,9 +293,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--logical-time", type=_time, metavar="ISO")
     parser.add_argument("--result", type=Path, required=True, metavar="FILE")
     parser.add_argument("--log", type=Path, metavar="FILE")
+    parser.add_argument("--wait", action="store_true", help="for a line on standard input")
     parser.set_defaults(logical_time=datetime.now(UTC).replace(microsecond=0))
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    os._exit(code)  # taking down what Airflow built costs 3 s, and everything is written
