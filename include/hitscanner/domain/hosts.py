@@ -72,7 +72,7 @@ class _Host(BaseModel):
     user: str = Field(
         default="hitscanner",
         pattern=r"^[a-z_][a-z0-9_-]{0,31}$",
-        description="the account to log in to",
+        description="the account to log in to, at most 32 of a-z 0-9 _ -",
     )
     host_key: _HostKey | None = Field(
         default=None,
@@ -106,7 +106,7 @@ class VantagePoint(_Host):
     netns: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-        description="the network namespace to probe from, with transport local only",
+        description="the network namespace to probe from, in letters, digits, . _ -",
         examples=["hs-us-0001"],
     )
     source_v4: IPv4Address | None = Field(
@@ -120,7 +120,7 @@ class VantagePoint(_Host):
         examples=["2001:db8::10"],
     )
     place: str | None = Field(
-        default=None, description="where it stands, in words", examples=["Frankfurt"]
+        default=None, description="where it stands, as text in quotes", examples=["Frankfurt"]
     )
     country: str | None = Field(
         default=None,
@@ -137,7 +137,7 @@ class VantagePoint(_Host):
         default=(), description="a list of words to choose it by", examples=[["europe"]]
     )
     max_pps: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        default=100, description="a whole number of packets per second"
+        default=100, description="a whole number of packets per second, 1 to 10000"
     )
 
     @model_validator(mode="after")

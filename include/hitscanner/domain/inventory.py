@@ -48,7 +48,7 @@ class Platform(BaseModel):
 
 
 class Inventory(BaseModel):
-    """Everything the project owns, checked; vantage points are sorted by name."""
+    """Everything the project owns, checked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,7 +98,8 @@ class Inventory(BaseModel):
                     f"{did_you_mean(word, known - {EVERYTHING})}"
                 )
         chosen = set(wanted)
-        return tuple(vp for vp in self.vantage_points if chosen & {EVERYTHING, vp.name, *vp.tags})
+        points = (vp for vp in self.vantage_points if chosen & {EVERYTHING, vp.name, *vp.tags})
+        return tuple(sorted(points, key=lambda vp: vp.name))
 
     def to_toml(self) -> str:
         """

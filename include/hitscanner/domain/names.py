@@ -61,14 +61,13 @@ def check_vp_name(name: str) -> VantagePointName:
     >>> check_vp_name("US_1")
     Traceback (most recent call last):
     hitscanner.errors.InvalidNameError: "US_1" cannot name a vantage point; use at most 32 of \
-a-z 0-9 -, a letter or digit first and last, e.g. us-0001
+a-z 0-9 -, a letter or digit first and last, and not "all", e.g. us-0001
     """
     if name != "all" and len(name) <= VP_NAME_MAX and _VP_NAME.fullmatch(name):
         return VantagePointName(name)
-    reason = "means every vantage point" if name == "all" else "cannot name a vantage point"
     raise InvalidNameError(
-        f"{quote(name)} {reason}; use at most {VP_NAME_MAX} of a-z 0-9 -, "
-        "a letter or digit first and last, e.g. us-0001"
+        f"{quote(name)} cannot name a vantage point; use at most {VP_NAME_MAX} of a-z 0-9 -, "
+        'a letter or digit first and last, and not "all", e.g. us-0001'
     )
 
 
