@@ -1,0 +1,76 @@
+# hitscanner: `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+SHELL_FILES := bootstrap.sh .ci/run $(wildcard tests/shell/*.sh)
+CACHE := $(or $(HITSCANNER_CACHE),$(HOME)/.cache/hitscanner)
+export CARGO_TERM_COLOR := never
+export CARGO_TARGET_DIR := $(CACHE)/cargo
+
+.PHONY: help
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z0-9_-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: setup lint rust test ## Everything that .ci/run runs
+
+.PHONY: setup
+setup: ## Install what the tests need: packages, virtual environment, binary
+	./bootstrap.sh setup --dev
+
+.PHONY: lint
+lint: ## ruff, mypy --strict, import contracts, shellcheck
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/shellcheck $(SHELL_FILES)
+
+.PHONY: rust
+rust: ## cargo fmt, clippy, test
+	cd transform_rs && cargo fmt --check
+	cd transform_rs && cargo clippy --release --locked --all-targets -- -D warnings
+	cd transform_rs && cargo test --release --locked
+
+.PHONY: transform
+transform: ## Build the hs-transform binary
+	./bootstrap.sh setup --only transform
+
+.PHONY: unit
+unit: ## Python tests that need no Airflow run and no root
+	$(BIN)/pytest tests/unit include -m "not root"
+
+.PHONY: test
+test: ## All Python tests, those with namespaces and Airflow included
+	$(BIN)/pytest
+
+.PHONY: e2e
+e2e: ## The demo, its failures, and the browser test
+	$(BIN)/pytest tests/e2e
+
+.PHONY: bench
+bench: transform ## Speed of hs-transform beside its peers, as ratios of one run
+	transform_rs/bench/run.sh
+
+.PHONY: docs
+docs: ## Write docs/DAGS.md from the DAG files
+	PYTHONPATH=plugins $(BIN)/python -m hitscanner_airflow.docs > docs/DAGS.md
+
+.PHONY: format
+format: ## Format Python and Rust
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd transform_rs && cargo fmt
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew
+	uv pip compile pyproject.toml $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra dev $(LOCK) -c requirements.lock -o requirements-dev.lock
+LOCK := --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
+	--custom-compile-command 'make lock' --upgrade --quiet
+
+.PHONY: clean
+clean: ## Remove what the demo and the tests made on this machine
+	./bootstrap.sh down

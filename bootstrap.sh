@@ -1,0 +1,240 @@
+#!/bin/sh
+# shellcheck shell=dash
+# hitscanner's least: what must be there before Airflow can do the rest.
+set -eu
+umask 022
+
+usage() {
+    cat <<'USAGE'
+Usage: ./bootstrap.sh COMMAND [OPTIONS]
+
+Commands:
+  demo      trace a simulated Internet from four vantage points and publish the result (root)
+              --seed N --routers N --targets N --rate-pps N   another world
+              --break VP           kill that vantage point's scamper half-way
+              --min-vp-ratio R     publish only if this share of vantage points is whole
+              --json               end with one JSON object
+  local     the same, staying up: Airflow on 127.0.0.1   [--port N]
+  setup     install what is missing and build, nothing else   [--dev]
+  down      remove what the others made on this machine
+
+Options of every command:
+  --dry-run      print the steps and what each would do
+  --only STEP    do one step: packages | venv | transform
+  --help
+
+Exit codes: 0 done, 1 bad input or missing tool, 2 done in part, 3 failed
+USAGE
+}
+
+say() { printf '%s\n' "bootstrap: $*" >&2; }
+die() {
+    printf '%s\n' "bootstrap: $*" >&2
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+main() {
+    HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+    PYTHON_MIN='' RUST_MIN='' UV_VERSION=''
+    # shellcheck source=versions.env disable=SC1091 # read beside this file
+    . "$HERE/versions.env"
+    CACHE=${HITSCANNER_CACHE:-$HOME/.cache/hitscanner}
+    VENV=$HERE/.venv
+    LOCK=$HERE/requirements.lock
+    DRY_RUN='' ONLY=''
+    [ $# -gt 0 ] || { usage >&2; exit 1; }
+    command=$1
+    shift
+    case $command in
+        demo | local) run_with_hitscanner "$command" "$@" ;;
+        setup) setup_command "$@" ;;
+        down) down_command "$@" ;;
+        -h | --help | help) usage ;;
+        *) die "unknown command '$command'; see ./bootstrap.sh --help" ;;
+    esac
+}
+
+run_with_hitscanner() {
+    kind=$1
+    shift
+    for argument; do
+        case $argument in
+            --dry-run) DRY_RUN=1 ;;
+            -h | --help) usage && return ;;
+        esac
+    done
+    if [ "${2:-}" ] && [ "$1" = --only ]; then
+        ONLY=$2
+        setup_steps
+        return
+    fi
+    [ -n "$DRY_RUN" ] || [ "$(id -u)" -eq 0 ] ||
+        die "$kind makes network namespaces and needs root; run: sudo ./bootstrap.sh $kind"
+    setup_steps
+    if [ -n "$DRY_RUN" ]; then
+        say "would run: hitscanner $kind $*"
+        return
+    fi
+    exec "$VENV/bin/hitscanner" "$kind" "$@"
+}
+
+setup_command() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --dev) LOCK=$HERE/requirements-dev.lock ;;
+            --dry-run) DRY_RUN=1 ;;
+            --only)
+                [ $# -gt 1 ] || die "--only needs a step: packages, venv or transform"
+                ONLY=$2
+                shift
+                ;;
+            -h | --help) usage && return ;;
+            *) die "unknown option '$1' of setup; see ./bootstrap.sh --help" ;;
+        esac
+        shift
+    done
+    setup_steps
+}
+
+# Compiling and installing use different resources, so they go side by side.
+setup_steps() {
+    case $ONLY in
+        '' | packages | venv | transform) ;;
+        *) die "unknown step '$ONLY'; there are: packages, venv, transform" ;;
+    esac
+    if wanted packages; then step_packages; fi
+    building=''
+    if wanted transform; then
+        step_transform &
+        building=$!
+    fi
+    if wanted venv; then step_venv; fi
+    if [ -n "$building" ]; then
+        wait "$building" || die "hs-transform was not built; the reason is above"
+    fi
+}
+
+wanted() { [ -z "$ONLY" ] || [ "$ONLY" = "$1" ]; }
+
+# Run a command that changes something, or say what would run.
+change() {
+    if [ -n "$DRY_RUN" ]; then
+        say "would run: $*"
+    else
+        "$@"
+    fi
+}
+
+step_packages() {
+    missing=''
+    have scamper || missing="$missing scamper"
+    have ip || missing="$missing iproute2"
+    have cc || missing="$missing gcc libc6-dev"
+    python_works || missing="$missing python3-venv python3-pip"
+    rust_works || missing="$missing $(rust_package)"
+    [ -n "$missing" ] || return 0
+    have apt-get || die "missing:$missing; install them with this system's package manager"
+    [ "$(id -u)" -eq 0 ] || [ -n "$DRY_RUN" ] ||
+        die "missing:$missing; run as root, or: sudo apt-get install$missing"
+    say "installing$missing"
+    change apt-get -qq update || die "apt-get update failed; check the network and try again"
+    # shellcheck disable=SC2086 # a list of names
+    change env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+        $missing >&2 || die "apt-get could not install$missing; the reason is above"
+    [ -n "$DRY_RUN" ] || rust_works || die_rust
+}
+
+python_works() {
+    have python3 && python3 -c "
+import sys, ensurepip, venv
+minimum = tuple(map(int, '$PYTHON_MIN'.split('.')))
+sys.exit(not minimum <= sys.version_info[:2] < (3, 14))" 2>/dev/null
+}
+
+rust_works() {
+    have cargo && have rustc || return 1
+    version=$(rustc --version | cut -d' ' -f2)
+    [ "$(printf '%s\n%s\n' "$RUST_MIN" "$version" | sort -V | head -n 1)" = "$RUST_MIN" ]
+}
+
+# The distribution's own compiler where it is new enough; Ubuntu ships numbered ones beside it.
+rust_package() {
+    newest=$(apt-cache pkgnames cargo-1. 2>/dev/null | sort -V | tail -n 1)
+    if [ -n "$newest" ]; then
+        printf '%s %s' "$newest" "rustc-${newest#cargo-}"
+    else
+        printf 'cargo rustc'
+    fi
+}
+
+die_rust() {
+    for numbered in /usr/bin/cargo-1.* /usr/lib/rust-1.*/bin/cargo; do
+        if [ -x "$numbered" ]; then
+            RUST_BIN=$(dirname "$(readlink -f "$numbered")")
+            export PATH="$RUST_BIN:$PATH"
+        fi
+    done
+    rust_works ||
+        die "Rust >= $RUST_MIN is needed, the distribution has $(rustc --version 2>/dev/null ||
+            echo none); get it with rustup (rustup.rs), then run this again"
+}
+
+step_venv() {
+    python_works || [ -n "$DRY_RUN" ] ||
+        die "Python >= $PYTHON_MIN and < 3.14 with venv is needed; apt-get install python3-venv"
+    stamp=$VENV/.installed
+    sum=$(cat "$LOCK" "$HERE/pyproject.toml" | sha256sum | cut -d' ' -f1)
+    if [ -f "$stamp" ] && grep -qx "$sum" "$stamp"; then return 0; fi
+    say "installing Python packages from $(basename "$LOCK")"
+    if [ -n "$DRY_RUN" ]; then
+        say "would make $VENV"
+        return 0
+    fi
+    [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV"
+    [ -x "$VENV/bin/uv" ] || "$VENV/bin/python" -m pip -q --disable-pip-version-check \
+        --no-input install "uv==$UV_VERSION" >&2 || die "pip could not install uv $UV_VERSION"
+    UV_CACHE_DIR=$CACHE/uv
+    UV_LINK_MODE=copy
+    VIRTUAL_ENV=$VENV
+    export UV_CACHE_DIR UV_LINK_MODE VIRTUAL_ENV
+    "$VENV/bin/uv" pip install -q --require-hashes -r "$LOCK" >&2 ||
+        die "the Python packages could not be installed; the reason is above"
+    "$VENV/bin/uv" pip install -q --no-deps --editable "$HERE" >&2 ||
+        die "the package could not be installed; the reason is above"
+    printf '%s\n' "$sum" >>"$stamp"
+}
+
+step_transform() {
+    if [ -n "$DRY_RUN" ]; then
+        say "would run: cargo build --release --locked (transform_rs)"
+        return 0
+    fi
+    # Compiled dependencies are kept between checkouts: cargo keys them by content.
+    CARGO_TARGET_DIR=$CACHE/cargo
+    export CARGO_TARGET_DIR
+    (cd "$HERE/transform_rs" && cargo build --quiet --release --locked >&2) || return 1
+    mkdir -p "$HERE/transform_rs/target/release"
+    built=$CARGO_TARGET_DIR/release/hs-transform
+    installed=$HERE/transform_rs/target/release/hs-transform
+    cmp -s "$built" "$installed" && return 0
+    cp "$built" "$installed.new" && mv "$installed.new" "$installed"
+}
+
+down_command() {
+    for argument; do
+        case $argument in
+            --dry-run) DRY_RUN=1 ;;
+            *) die "unknown option '$argument' of down; see ./bootstrap.sh --help" ;;
+        esac
+    done
+    if [ -x "$VENV/bin/hitscanner" ]; then
+        if [ -n "$DRY_RUN" ]; then
+            "$VENV/bin/hitscanner" down --dry-run
+        else
+            "$VENV/bin/hitscanner" down
+        fi
+    fi
+}
+
+main "$@" || exit $?

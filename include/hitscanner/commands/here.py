@@ -1,0 +1,121 @@
+"""What runs on this machine alone: the demo, rehearsals, Airflow for the browser, and their end."""
+
+import os
+import shutil
+import subprocess
+from typing import Annotated
+
+import typer
+
+from hitscanner import local_airflow
+from hitscanner.commands.answer import Json, answer, console
+from hitscanner.errors import UsageError
+from hitscanner.rehearsal import Rehearsal, prepare, rehearse
+from hitscanner.settings import REPOSITORY, Settings, child_environment
+from hitscanner.simulator import lifecycle
+from hitscanner.simulator.cli import app as simulator
+from hitscanner.simulator.objects import Kind
+from hitscanner.wiring import pipeline
+
+Seed = Annotated[int, typer.Option(help="Which world; the same seed gives the same.")]
+Routers = Annotated[int, typer.Option(help="Routers of the world.", min=100, max=50_000)]
+VantagePoints = Annotated[int, typer.Option(help="How many trace it.", min=1, max=100)]
+Targets = Annotated[int, typer.Option(help="Destinations to trace.", min=1)]
+World = Annotated[str, typer.Option(help="clean, or dirty: with loss and rate limits.")]
+RatePps = Annotated[int, typer.Option(help="Packets per second and vantage point.", min=1)]
+Ratio = Annotated[float, typer.Option(help="Whole vantage points needed.", min=0, max=1)]
+Break = Annotated[str | None, typer.Option("--break", help="Kill this one's scamper half-way.")]
+Port = Annotated[int, typer.Option(help="Of the UI on 127.0.0.1.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
+
+
+def demo(
+    seed: Seed = 1,
+    routers: Routers = 500,
+    vantage_points: VantagePoints = 4,
+    targets: Targets = 2000,
+    world: World = "clean",
+    rate_pps: RatePps = 250,
+    break_vp: Break = None,
+    min_vp_ratio: Ratio = 0.5,
+    *,
+    dealias: bool = False,
+    as_json: Json = False,
+) -> None:
+    """Trace a simulated Internet by the real DAGs, score the result, write the report."""
+    from hitscanner.outcome import present
+
+    rehearsal = Rehearsal(
+        seed, routers, vantage_points, targets, _kind(world), rate_pps, dealias, break_vp,
+        min_vp_ratio,
+    )  # fmt: skip
+    settings = Settings.from_environment()
+    out = console(is_json=as_json)
+    ended = rehearse(settings, rehearsal, out)
+    result = present(pipeline(settings), ended.run, ended.wall_s, out, ended.score)
+    answer(result, is_json=as_json, code=ended.run.exit_code)
+
+
+simulator.command("rehearse")(demo)
+
+
+def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> None:
+    """Start Airflow on 127.0.0.1 beside the simulated Internet, and leave both running."""
+    settings = Settings.from_environment()
+    local_airflow.refuse_taken_port(port)
+    if not settings.inventory.is_file():
+        prepare(settings, Rehearsal())
+    if _is_simulated(settings):
+        lifecycle.up(settings.simulator / "world.jsonl", settings.simulator)
+    url = local_airflow.start(_airflow_environment(settings, port))
+    out = console(is_json=as_json)
+    out.print(f"Airflow is up: {url}")
+    out.print(f"Trigger it: {settings.airflow}/bin/airflow dags trigger traceroute --conf @example")
+    answer({"url": url, "home": str(settings.home)}, is_json=as_json)
+
+
+def down(*, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Stop Airflow and take the simulated Internet down; results stay."""
+    settings = Settings.from_environment()
+    out = console(is_json=as_json)
+    steps = {
+        "stop Airflow": lambda: local_airflow.stop(settings.airflow),
+        "take the simulated Internet down": lambda: lifecycle.down(settings.simulator),
+        "remove scratch files": lambda: shutil.rmtree(settings.scratch, ignore_errors=True),
+    }
+    for says, step in steps.items():
+        out.print(f"would {says}" if dry_run else says)
+        if not dry_run:
+            step()
+    answer({"down": not dry_run, "home": str(settings.home)}, is_json=as_json)
+
+
+def airflow(context: typer.Context) -> None:
+    """Run Airflow's own command line on this installation; --conf takes @FILE too."""
+    settings = Settings.from_environment()
+    arguments = local_airflow.expand_conf(context.args, REPOSITORY / "include" / "examples")
+    program = shutil.which("airflow", path=str(REPOSITORY / ".venv" / "bin")) or "airflow"
+    ended = subprocess.run([program, *arguments], env=_airflow_environment(settings), check=False)
+    raise typer.Exit(ended.returncode)
+
+
+def _airflow_environment(
+    settings: Settings, port: int = local_airflow.DEFAULT_PORT
+) -> dict[str, str]:
+    ours = child_environment(settings)
+    path = ours.get("PATH", os.defpath)
+    theirs = local_airflow.airflow_environment(
+        settings.airflow, settings.repository, port, search_path=path
+    )
+    return {**ours, **theirs}
+
+
+def _is_simulated(settings: Settings) -> bool:
+    points = pipeline(settings).inventory().vantage_points
+    return any("simulated" in vp.tags for vp in points)
+
+
+def _kind(world: str) -> Kind:
+    if world not in ("clean", "dirty"):
+        raise UsageError(f"--world {world}: there are clean and dirty")
+    return "dirty" if world == "dirty" else "clean"

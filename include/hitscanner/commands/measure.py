@@ -1,0 +1,62 @@
+"""`plan` and `run`: look at a measurement, or have it done."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hitscanner.commands.answer import Json, answer, console, read_conf
+from hitscanner.errors import UsageError
+from hitscanner.pipeline.plan import Plan
+from hitscanner.report.progress import Progress
+from hitscanner.runs import run_traceroute
+from hitscanner.wiring import pipeline
+
+Conf = Annotated[str, typer.Option("--conf", help="JSON, or @FILE. The keys: docs/DAGS.md.")]
+Measurement = Annotated[str, typer.Argument(help="What to measure: traceroute.")]
+
+
+def plan(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) -> None:
+    """Validate the parameters and print who would be asked for what; send nothing."""
+    _check(measurement)
+    planned = pipeline().preview(read_conf(conf), _now())
+    console(is_json=as_json).print(_plan_table(planned))
+    answer(planned.to_json(), is_json=as_json)
+
+
+def run(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) -> None:
+    """Run the DAG once in this process and wait; exit 2 when it was done in part."""
+    from hitscanner.outcome import present
+
+    _check(measurement)
+    began_at = time.monotonic()
+    steps = pipeline()
+    out = console(is_json=as_json)
+    with Progress(out) as progress:
+        ended = run_traceroute(steps, read_conf(conf), _now(), progress)
+    result = present(steps, ended, time.monotonic() - began_at, out)
+    answer(result, is_json=as_json, code=ended.exit_code)
+
+
+def _check(measurement: str) -> None:
+    if measurement != "traceroute":
+        raise UsageError(f"{measurement} is not a measurement; there is: traceroute")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _plan_table(planned: Plan) -> Table:
+    asked = planned.manifest.asked
+    dropped = ", ".join(f"{n} excluded ({why})" for why, n in asked.excluded.items())
+    caption = f"{asked.targets} targets{', ' if dropped else ''}{dropped}; nothing was sent"
+    table = Table("vantage point", title=f"plan of {planned.cycle}", caption=caption)
+    for heading in ("targets", "pps", "minutes", "MB"):
+        table.add_column(heading, justify="right")
+    for line in planned.vantage_points:
+        minutes, megabytes = f"{line.expected_s / 60:.1f}", f"{line.expected_bytes / 1e6:.1f}"
+        table.add_row(line.vp, str(line.targets), str(line.rate_pps), minutes, megabytes)
+    return table

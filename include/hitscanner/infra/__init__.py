@@ -1,0 +1,1 @@
+"""Effects behind small Protocols: files, vantage points, programs, drives."""

@@ -1,0 +1,109 @@
+"""Write files so that a reader sees all of one or nothing: partial name, fsync, rename, fsync."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hitscanner.errors import HitscannerError
+
+REMEDIES = {
+    errno.ENOSPC: "free some space or set HITSCANNER_HOME to a larger disk, then run it again",
+    errno.EDQUOT: "free some of your quota or set HITSCANNER_HOME elsewhere, then run it again",
+    errno.EROFS: "the file system is read-only; set HITSCANNER_HOME elsewhere",
+    errno.EACCES: "check who owns it, or set HITSCANNER_HOME elsewhere",
+}
+"""What a user can do about what a disk says."""
+
+
+class DiskError(HitscannerError):
+    """A file could not be written; nothing half-written was left."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """
+    Put *data* at *path*; a crash leaves the old file or the new one, never a part.
+
+    Raises:
+        OSError: when the disk is full or not writable; what was begun is removed.
+    """
+    with _Partial(path) as partial, partial.open("wb") as out:
+        out.write(data)
+        _flush(out.fileno())
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy *source* to *path* with the promise of `write_whole`."""
+    with _Partial(path) as partial, source.open("rb") as data, partial.open("wb") as out:
+        shutil.copyfileobj(data, out, 1 << 20)
+        _flush(out.fileno())
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def sha256_hex(data: bytes) -> str:
+    """Give the SHA-256 of *data*, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@contextmanager
+def scratch_folder(root: Path, *names: str) -> Iterator[Path]:
+    """Give an empty folder; its name is derived, so that a killed run's remains are cleared."""
+    folder = root.joinpath(*names)
+    with disk_errors(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn what a disk says of *path* into one line with the remedy."""
+    try:
+        yield
+    except OSError as error:
+        remedy = REMEDIES.get(error.errno or 0)
+        if remedy is None:
+            raise
+        raise DiskError(f"cannot write {path}: {error.strerror}; {remedy}") from error
+
+
+class _Partial:
+    """The name a file has until it is whole: derived, so that a second try replaces the first."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.partial = path.with_name(f".{path.name}.partial")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.partial
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.partial.unlink(missing_ok=True)
+            return
+        self.partial.replace(self.path)
+        _flush_folder(self.path.parent)
+
+
+def _flush(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,58 @@
+"""Run `hs-transform`: Python and Rust meet at files and this command line only."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from hitscanner.errors import MeasurementFailedError, UsageError
+
+Format = Literal["parquet", "jsonl", "links"]
+EXIT_DAMAGED = 2
+"""Damaged input; the output is complete up to the damage (design §4.3)."""
+
+
+class TransformError(MeasurementFailedError):
+    """The program ended with an error; the message has its last line."""
+
+
+class Transform(Protocol):
+    """Pure functions of files: the same input gives the same bytes."""
+
+    def convert(self, to: Format, out: Path, inputs: Sequence[Path], vp: str) -> None: ...
+
+    def merge_links(self, out: Path, inputs: Sequence[Path]) -> None: ...
+
+    def version(self) -> str: ...
+
+
+class TransformProgram:
+    """The binary at *path*."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def convert(self, to: Format, out: Path, inputs: Sequence[Path], vp: str) -> None:
+        """Write traces as *to*; *vp* names the vantage point where a file does not."""
+        self._run("convert", "--to", to, "--vp", vp, "-o", str(out), *map(str, inputs))
+
+    def merge_links(self, out: Path, inputs: Sequence[Path]) -> None:
+        """Write the sorted union of link files."""
+        self._run("merge-links", "-o", str(out), *map(str, inputs))
+
+    def version(self) -> str:
+        """Give the program's version."""
+        return self._run("--version").split()[-1]
+
+    def _run(self, *arguments: str) -> str:
+        if not self.path.is_file():
+            raise UsageError(f"{self.path} is missing; build it with: make transform")
+        ended = subprocess.run([self.path, *arguments], capture_output=True, text=True, check=False)
+        if ended.returncode not in (0, EXIT_DAMAGED):
+            raise TransformError(_last_line(arguments[0], ended))
+        return ended.stdout
+
+
+def _last_line(command: str, ended: subprocess.CompletedProcess[str]) -> str:
+    lines = ended.stderr.strip().splitlines() or ["no message"]
+    return f"hs-transform {command}: exit {ended.returncode}: {lines[-1]}"

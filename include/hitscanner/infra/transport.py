@@ -1,0 +1,133 @@
+"""Reach a vantage point's spool: stage a job, start its prober, look, take what is finished."""
+
+import fcntl
+import json
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hitscanner.domain.cycle import Shard
+from hitscanner.domain.inventory import VantagePoint
+from hitscanner.errors import MeasurementFailedError
+from hitscanner.infra.files import copy_whole, disk_errors, sha256_of, write_whole
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""All that a prober inherits of our environment: where scamper and ip are."""
+
+
+class TransportError(MeasurementFailedError):
+    """A vantage point could not be reached or would not take the job."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one prober is asked, as files."""
+
+    shard: Shard
+    job: bytes
+    targets: bytes
+    do_not_probe: bytes
+
+
+class Transport(Protocol):
+    """The same four steps whatever lies between the centre and the vantage point."""
+
+    def start(self, vp: VantagePoint, job: Job) -> None:
+        """Stage *job* and start its prober, or find it running or done."""
+
+    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
+        """Say whether a prober holds the job."""
+
+    def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
+        """Give `shard.json`, or None when the prober has not ended."""
+
+    def fetch_slice(self, vp: VantagePoint, shard: Shard, name: str, to: Path) -> None:
+        """Copy one slice to the local file *to*."""
+
+    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
+        """Give the last line of the prober's log."""
+
+
+class LocalTransport:
+    """Vantage points on this machine, each in its own network namespace or in ours."""
+
+    def __init__(self, spool: Path, prober: Path, python: str):
+        self.spool = spool
+        self.prober = prober
+        self.python = python
+
+    def folder(self, shard: Shard) -> Path:
+        """Where a shard's job lies."""
+        return self.spool / shard.vp / "jobs" / shard.list / shard.cycle / shard.shard
+
+    def start(self, vp: VantagePoint, job: Job) -> None:
+        """Stage *job* and start its prober, detached: it outlives the task that started it."""
+        folder = self.folder(job.shard)
+        self._enrol(vp)
+        with disk_errors(folder):
+            write_whole(self.spool / vp.name / "dnp.txt", job.do_not_probe)
+            write_whole(folder / "targets.txt", job.targets)
+            write_whole(folder / "job.json", job.job)
+        if self.is_running(vp, job.shard) or self._is_done(vp, job.shard):
+            return
+        (folder / "shard.json").unlink(missing_ok=True)
+        self._spawn(vp, folder)
+
+    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
+        """Say whether a prober holds the job's lock."""
+        return _is_locked(self.folder(shard) / "lock")
+
+    def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
+        """Give `shard.json`, or None when the prober has not ended."""
+        file = self.folder(shard) / "shard.json"
+        return file.read_bytes() if file.is_file() else None
+
+    def fetch_slice(self, vp: VantagePoint, shard: Shard, name: str, to: Path) -> None:
+        """Copy one slice; FileNotFoundError if the spool has lost it."""
+        copy_whole(self.folder(shard) / "slices" / name, to)
+
+    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
+        """Give the last line that the prober, or what should have started it, wrote."""
+        log = self.folder(shard) / "prober.log"
+        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+        return next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
+
+    def _is_done(self, vp: VantagePoint, shard: Shard) -> bool:
+        report = self.report(vp, shard)
+        return report is not None and json.loads(report)["state"] == "done"
+
+    def _enrol(self, vp: VantagePoint) -> None:
+        """Write the spool's identity at first use; the prober refuses any other name later."""
+        identity = self.spool / vp.name / "identity.json"
+        if not identity.exists():
+            write_whole(identity, json.dumps({"vp": vp.name}).encode())
+
+    def _spawn(self, vp: VantagePoint, folder: Path) -> None:
+        inside = ["ip", "netns", "exec", vp.netns] if vp.netns else []
+        dnp_sha256 = sha256_of(self.spool / vp.name / "dnp.txt")
+        argv = [*inside, self.python, "-I", str(self.prober), "run", str(folder)]
+        argv += ["--centre-time", f"{time.time():.6f}", "--dnp-sha256", dnp_sha256]
+        with (folder / "prober.log").open("ab") as log:
+            subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": PATH},
+                start_new_session=True,
+                cwd="/",
+            )
+
+
+def _is_locked(path: Path) -> bool:
+    """Say whether another process holds the lock file (flock(2)); a missing file is free."""
+    if not path.exists():
+        return False
+    with path.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

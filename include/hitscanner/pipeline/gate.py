@@ -1,0 +1,164 @@
+"""Close a cycle: count exactly, list what is missing, decide, and write it into the manifest."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Self
+
+from hitscanner.domain.cycle import Cycle, Shard
+from hitscanner.domain.manifest import (
+    CycleManifest,
+    Missing,
+    Outcome,
+    PlannedShard,
+    ShardOutcome,
+    ShardRecord,
+)
+from hitscanner.domain.quorum import Counts, Quorum, State, decide
+from hitscanner.errors import MeasurementFailedError, UsageError
+from hitscanner.infra.files import sha256_hex
+from hitscanner.infra.store import Store
+
+NEVER_FETCHED = "nothing came back from the vantage point"
+
+
+class QuorumError(MeasurementFailedError):
+    """Less came back than may be published; the manifest says what."""
+
+
+def close_cycle(store: Store, cycle: Cycle) -> CycleManifest:
+    """
+    Judge *cycle* by what the store holds and write its manifest and list of missing targets.
+
+    The same store gives the same bytes.
+
+    Raises:
+        UsageError: when the cycle was never planned.
+        QuorumError: when the state is `failed`, after the manifest was written.
+    """
+    manifest = read_manifest(store, cycle)
+    returns = [_Return.read(store, cycle, planned) for planned in manifest.asked.shards]
+    closed = manifest.model_copy(
+        update={
+            "state": decide(_per_vp(returns).values(), _quorum(manifest)),
+            "outcome": Outcome(
+                counts=_total(manifest, returns).to_json(),
+                packets=_packets(returns),
+                shards=[returned.outcome() for returned in returns],
+                missing=_write_missing(store, cycle, returns),
+                tools=_tools(returns),
+            ),
+        }
+    )
+    store.write(cycle.manifest, closed.to_bytes())
+    if closed.state is State.FAILED:
+        raise QuorumError(_why_failed(closed))
+    return closed
+
+
+def read_manifest(store: Store, cycle: Cycle) -> CycleManifest:
+    """Read a cycle's manifest; UsageError when there is none."""
+    if not store.exists(cycle.manifest):
+        raise UsageError(f"{cycle} has no manifest; see what there is: hitscanner cycles list")
+    return CycleManifest.from_bytes(store.read(cycle.manifest))
+
+
+def read_record(store: Store, shard: Shard) -> ShardRecord | None:
+    """Read what was fetched of a shard, or None; a record without its raw file does not count."""
+    if not store.exists(shard.record):
+        return None
+    record = ShardRecord.from_bytes(store.read(shard.record))
+    if record.fetched and not store.exists(shard.raw):
+        return None
+    return record
+
+
+@dataclass(frozen=True)
+class _Return:
+    """A planned shard and what came back of it."""
+
+    shard: Shard
+    planned: PlannedShard
+    record: ShardRecord | None
+
+    @classmethod
+    def read(cls, store: Store, cycle: Cycle, planned: PlannedShard) -> Self:
+        shard = Shard(cycle.list, cycle.cycle, planned.vp, planned.shard)
+        return cls(shard, planned, read_record(store, shard))
+
+    @property
+    def counts(self) -> Counts:
+        return self.record.counts if self.record else Counts(unassigned=self.planned.targets)
+
+    def outcome(self) -> ShardOutcome:
+        report = self.record.report if self.record else None
+        fetched = self.record.fetched if self.record else None
+        cause = self.record.cause if self.record else NEVER_FETCHED
+        return ShardOutcome(
+            vp=self.shard.vp,
+            shard=self.shard.shard,
+            state="failed" if cause else "done",
+            cause=cause,
+            counts=self.counts,
+            sha256=fetched.sha256 if fetched else None,
+            size_bytes=fetched.size_bytes if fetched else None,
+            clock_offset_s=report.clock_offset_s if report else None,
+            started_at=report.started_at if report else None,
+            ended_at=report.ended_at if report else None,
+        )
+
+    def missing(self, store: Store) -> list[str]:
+        """Give `vp target` lines; a shard that was never fetched misses all its targets."""
+        file = self.shard.missing if self.record else self.shard.targets
+        targets = store.read(file).decode().split() if store.exists(file) else []
+        return [f"{self.shard.vp} {target}\n" for target in targets]
+
+
+def _per_vp(returns: list[_Return]) -> dict[str, Counts]:
+    per_vp: dict[str, Counts] = defaultdict(Counts)
+    for returned in returns:
+        per_vp[returned.shard.vp] += returned.counts
+    return per_vp
+
+
+def _total(manifest: CycleManifest, returns: list[_Return]) -> Counts:
+    at_plan = Counts(excluded=manifest.asked.excluded_assignments)
+    return sum((returned.counts for returned in returns), at_plan)
+
+
+def _quorum(manifest: CycleManifest) -> Quorum:
+    params = manifest.asked.params
+    return Quorum(params["min_vp_ratio"], params["min_target_ratio"])
+
+
+def _packets(returns: list[_Return]) -> dict[str, int]:
+    fetched = [r.record.fetched for r in returns if r.record and r.record.fetched]
+    sent = sum(f.packets_sent for f in fetched)
+    received = sum(f.packets_received for f in fetched)
+    return {"sent": sent, "received": received, "lost": sent - received}
+
+
+def _tools(returns: list[_Return]) -> dict[str, str]:
+    reports = {r.shard.vp: r.record.report for r in returns if r.record and r.record.report}
+    return {
+        vp: f"scamper {report.scamper_version}, prober {report.prober_version}"
+        for vp, report in sorted(reports.items())
+    }
+
+
+def _write_missing(store: Store, cycle: Cycle, returns: list[_Return]) -> Missing | None:
+    lines = [line for returned in returns for line in returned.missing(store)]
+    if not lines:
+        return None
+    data = "".join(lines).encode()
+    store.write(cycle.missing, data)
+    return Missing(count=len(lines), file=cycle.missing, sha256=sha256_hex(data))
+
+
+def _why_failed(manifest: CycleManifest) -> str:
+    assert manifest.outcome is not None
+    causes = sorted({f"{s.vp}: {s.cause}" for s in manifest.outcome.shards if s.cause})
+    counts = manifest.outcome.counts
+    return (
+        f"{manifest.list}/{manifest.cycle} failed: {counts['done']} of {counts['assigned']} targets"
+        f" done, below the quorum; {'; '.join(causes)}"
+    )

@@ -1,0 +1,222 @@
+"""Decide who is asked for what, before a packet is sent, and freeze it in the cycle's manifest."""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hitscanner import __version__
+from hitscanner.domain.addresses import Address
+from hitscanner.domain.cycle import Cycle, Shard, cycle_name, cycle_number, list_number
+from hitscanner.domain.do_not_probe import DoNotProbe, select_targets
+from hitscanner.domain.inventory import Inventory, VantagePoint
+from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
+from hitscanner.domain.params import TracerouteParams
+from hitscanner.domain.quorum import State
+from hitscanner.domain.sampling import expand
+from hitscanner.domain.sharding import split_targets
+from hitscanner.domain.targets import TargetList
+from hitscanner.infra.files import sha256_hex
+from hitscanner.infra.store import Store
+from hitscanner.pipeline.gate import read_manifest
+
+PACKETS_PER_TRACE = 16
+"""Probes of a typical trace, for estimates only (median path 13 hops, a few silent ones)."""
+
+BYTES_PER_TRACE = 600
+"""Size of a typical trace in warts, for estimates only (557 bytes in the 50,000-trace sample)."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a plan is made from, read and valid."""
+
+    inventory: Inventory
+    targets: TargetList
+    do_not_probe: DoNotProbe
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who asks for what, and for when."""
+
+    params: TracerouteParams
+    run_id: str
+    logical_time: datetime
+
+
+@dataclass(frozen=True)
+class VantagePointPlan:
+    """One line of the plan as people read it."""
+
+    vp: str
+    targets: int
+    rate_pps: int
+    expected_s: int
+    expected_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a cycle will ask; nothing has been sent or written."""
+
+    cycle: Cycle
+    manifest: CycleManifest
+    files: dict[str, bytes]
+    """Frozen lists and jobs by path in the store."""
+
+    vantage_points: tuple[VantagePointPlan, ...]
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The parts of the cycle, sorted by vantage point."""
+        return shards_of(self.manifest)
+
+    def describe(self) -> list[str]:
+        """Give the plan as lines: vantage point, targets, rate, minutes, bytes."""
+        head = f"{self.cycle}: {self.manifest.asked.targets} targets"
+        dropped = [f"{n} excluded ({why})" for why, n in self.manifest.asked.excluded.items()]
+        lines = [
+            f"{line.vp}: {line.targets} targets at {line.rate_pps} pps,"
+            f" about {line.expected_s / 60:.1f} min and {line.expected_bytes / 1e6:.1f} MB"
+            for line in self.vantage_points
+        ]
+        return [", ".join([head, *dropped]), *lines]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the plan as people and programs read it."""
+        asked = self.manifest.asked
+        return {
+            "list": self.cycle.list,
+            "cycle": self.cycle.cycle,
+            "targets": asked.targets,
+            "excluded": asked.excluded,
+            "vantage_points": [vars(line) for line in self.vantage_points],
+            "expected_s": max(line.expected_s for line in self.vantage_points),
+            "expected_bytes": sum(line.expected_bytes for line in self.vantage_points),
+            "params": asked.params,
+        }
+
+
+def plan_cycle(sources: Sources, request: Request, cycle: Cycle) -> Plan:
+    """
+    Split the targets of a request over its vantage points.
+
+    Pure: the same sources and request give the same bytes.
+
+    Raises:
+        UnknownVantagePointError, TooManyTargetsError, NoTargetLeftError: nothing is planned then.
+    """
+    params = request.params
+    vps = sources.inventory.select(params.vantage_points)
+    asked = list(expand(sources.targets.entries, params.sample))
+    chosen = select_targets(
+        asked,
+        sources.do_not_probe,
+        allow_reserved=sources.targets.allow_reserved,
+        list_name=sources.targets.name,
+    )
+    parts = split_targets(chosen.kept, [vp.name for vp in vps], params.split)
+    lists = {vp: _lines(part) for vp, part in parts.items() if part}
+    excluded = Counter(each.why for each in chosen.excluded)
+    manifest = CycleManifest(
+        list=cycle.list,
+        cycle=cycle.cycle,
+        state=State.PLANNED,
+        asked=Asked(
+            params=params.as_conf(),
+            run_id=request.run_id,
+            logical_time=request.logical_time.astimezone(UTC).isoformat(),
+            list_sha256=sha256_hex(sources.targets.to_text().encode()),
+            dnp_sha256=sources.do_not_probe.sha256,
+            vantage_points=[vp.name for vp in vps],
+            targets=len(asked),
+            excluded=dict(sorted(excluded.items())),
+            excluded_assignments=len(chosen.excluded) * (len(vps) if params.split == "all" else 1),
+            shards=[
+                PlannedShard(
+                    vp=vp, shard="0000", targets=len(parts[vp]), targets_sha256=sha256_hex(data)
+                )
+                for vp, data in sorted(lists.items())
+            ],
+            versions={"hitscanner": __version__},
+        ),
+    )
+    named = {vp.name: vp for vp in vps}
+    files = {cycle.do_not_probe: sources.do_not_probe.text.encode()}
+    for shard, planned in zip(shards_of(manifest), manifest.asked.shards, strict=True):
+        files[shard.targets] = lists[shard.vp]
+        files[shard.job] = _job(shard, planned, named[shard.vp], manifest.asked, params)
+    lines = tuple(_line(vp, len(parts[vp.name]), params) for vp in vps)
+    return Plan(cycle, manifest, files, lines)
+
+
+def name_cycle(store: Store, list_name: str, request: Request) -> tuple[Cycle, bool]:
+    """Name the request's cycle, never another request's; say whether it was planned before."""
+    for rerun in itertools.count():
+        cycle = Cycle(list_name, cycle_name(request.logical_time, rerun))
+        if not store.exists(cycle.manifest):
+            return cycle, False
+        if read_manifest(store, cycle).asked.run_id == request.run_id:
+            return cycle, True
+    raise AssertionError("itertools.count() does not end")
+
+
+def freeze(store: Store, plan: Plan) -> None:
+    """Write the plan; the manifest last, so that a manifest stands for a whole plan."""
+    for path, data in plan.files.items():
+        store.write(path, data)
+    store.write(plan.cycle.manifest, plan.manifest.to_bytes())
+
+
+def shards_of(manifest: CycleManifest) -> list[Shard]:
+    """Give the shards that a manifest plans."""
+    return [
+        Shard(manifest.list, manifest.cycle, each.vp, each.shard) for each in manifest.asked.shards
+    ]
+
+
+def _lines(targets: Sequence[Address]) -> bytes:
+    return "".join(f"{target}\n" for target in targets).encode()
+
+
+def _rate_pps(vp: VantagePoint, params: TracerouteParams) -> int:
+    return min(params.rate_pps, vp.max_pps)
+
+
+def _line(vp: VantagePoint, targets: int, params: TracerouteParams) -> VantagePointPlan:
+    rate_pps = _rate_pps(vp, params)
+    expected_s = -(-targets * PACKETS_PER_TRACE // rate_pps)
+    return VantagePointPlan(vp.name, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE)
+
+
+def _job(
+    shard: Shard, planned: PlannedShard, vp: VantagePoint, asked: Asked, params: TracerouteParams
+) -> bytes:
+    """Write `job.json` (docs/prober.md); no clock in it, so that planning again changes nothing."""
+    job = {
+        "version": 1,
+        **shard.to_json(),
+        "list_id": list_number(shard.list),
+        "cycle_id": cycle_number(shard.cycle),
+        "source_addresses": {
+            "4": str(vp.source_v4) if vp.source_v4 else None,
+            "6": str(vp.source_v6) if vp.source_v6 else None,
+        },
+        "targets_sha256": planned.targets_sha256,
+        "dnp_sha256": asked.dnp_sha256,
+        "method": params.method,
+        "first_hop": params.first_hop,
+        "gap": params.gap,
+        "attempts": params.attempts,
+        "wait_s": params.wait_s,
+        "rate_pps": _rate_pps(vp, params),
+        "max_pps": vp.max_pps,
+        "slice_s": params.slice_s,
+        "max_clock_offset_s": 30,
+        "deadline_s": params.deadline_s,
+    }
+    return json.dumps(job, indent=2, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,173 @@
+"""Build the real thing: the one place that joins settings, infrastructure and the pipeline."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hitscanner.domain.cycle import Cycle, Shard
+from hitscanner.domain.do_not_probe import DoNotProbe, parse_do_not_probe
+from hitscanner.domain.hosts import VantagePoint
+from hitscanner.domain.inventory import Inventory, parse_inventory
+from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_traceroute_params
+from hitscanner.domain.targets import TargetList, parse_target_list
+from hitscanner.errors import InventoryError, TargetListError, UsageError
+from hitscanner.infra.drives import read_drives
+from hitscanner.infra.files import disk_errors
+from hitscanner.infra.store import FolderStore, Store
+from hitscanner.infra.transform import TransformProgram
+from hitscanner.infra.transport import LocalTransport, Transport
+from hitscanner.pipeline import gate, load, measure, plan, transform
+from hitscanner.prober.build import build_pyz
+from hitscanner.settings import Settings
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The steps that DAG tasks call; what travels between them is small JSON."""
+
+    settings: Settings
+    store: Store
+
+    def plan(
+        self, params: dict[str, Any], logical_time: datetime, run_id: str
+    ) -> list[dict[str, str]]:
+        """Freeze a cycle's plan and give its shards; nothing is written with `plan_only`."""
+        wanted = parse_traceroute_params(params)
+        request = plan.Request(wanted, run_id, logical_time)
+        cycle, is_planned = plan.name_cycle(self.store, wanted.cycle_list, request)
+        if is_planned:
+            manifest = gate.read_manifest(self.store, cycle)
+            return [shard.to_json() for shard in plan.shards_of(manifest)]
+        planned = plan.plan_cycle(self._sources(wanted), request, cycle)
+        for line in planned.describe():
+            print(line)
+        if wanted.plan_only:
+            return []
+        plan.freeze(self.store, planned)
+        return [shard.to_json() for shard in planned.shards]
+
+    def preview(self, params: dict[str, Any], logical_time: datetime) -> plan.Plan:
+        """Plan as `plan` would and write nothing."""
+        wanted = parse_traceroute_params(params)
+        request = plan.Request(wanted, "preview", logical_time)
+        cycle, _ = plan.name_cycle(self.store, wanted.cycle_list, request)
+        return plan.plan_cycle(self._sources(wanted), request, cycle)
+
+    def start(self, shard: dict[str, str]) -> dict[str, str]:
+        """Stage a shard's job and start its prober, or find it at work."""
+        measure.start(self._lane(Shard.from_json(shard)), Shard.from_json(shard))
+        return shard
+
+    def fetch(self, shard: dict[str, str]) -> dict[str, Any]:
+        """Wait for a shard's prober and bring home what it finished; raises if that is not all."""
+        record = measure.fetch(self._lane(Shard.from_json(shard)), Shard.from_json(shard))
+        return {**shard, "state": "done", **record.counts.to_json()}
+
+    def close_cycle(self, cycle: dict[str, str]) -> dict[str, Any]:
+        """Count, decide and write the manifest; raises when the state is `failed`."""
+        manifest = gate.close_cycle(self.store, _cycle(cycle))
+        assert manifest.outcome is not None
+        return {**cycle, "state": str(manifest.state), **manifest.outcome.counts}
+
+    def transformable(self, cycles: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Give the shards of *cycles* that brought traces."""
+        found = (transform.transformable(self.store, _cycle(cycle)) for cycle in cycles)
+        return [shard.to_json() for shards in found for shard in shards]
+
+    def convert(self, shard: dict[str, str]) -> dict[str, Any]:
+        """Write the tables of one shard."""
+        tables = transform.convert(self._workbench(), Shard.from_json(shard))
+        return {**shard, "tables": len(tables)}
+
+    def merge(self, cycle: dict[str, str]) -> dict[str, str]:
+        """Merge the links of a cycle."""
+        transform.merge(self._workbench(), _cycle(cycle))
+        return cycle
+
+    def load(self, cycle: dict[str, str]) -> dict[str, Any]:
+        """Copy a cycle to every drive."""
+        loaded = load.load(self.store, read_drives(self.settings.drives), _cycle(cycle))
+        return {**cycle, "drives": [vars(drive) for drive in loaded]}
+
+    def progress_file(self, shard: Shard) -> Path:
+        """Say where the prober of a local vantage point shows how far it is."""
+        return self._local().folder(shard) / "progress.json"
+
+    def inventory(self) -> Inventory:
+        """Read the inventory."""
+        file = self.settings.inventory
+        text = _read(file)
+        if text is None:
+            raise InventoryError(f"{file} is missing; copy inventory.sample.toml there and edit it")
+        return parse_inventory(text, str(file))
+
+    def target_list(self, name: str) -> TargetList:
+        """Read a target list of the lists folder."""
+        file = self.settings.lists / f"{name}.txt"
+        text = _read(file)
+        if text is None:
+            raise TargetListError(
+                f"there is no list {name!r} in {self.settings.lists};"
+                f" there are: {', '.join(self.list_names()) or 'none'}"
+            )
+        return parse_target_list(text, name)
+
+    def list_names(self) -> list[str]:
+        """Give the names of the target lists."""
+        dnp = self.settings.do_not_probe
+        return sorted(file.stem for file in self.settings.lists.glob("*.txt") if file != dnp)
+
+    def do_not_probe(self) -> DoNotProbe:
+        """Read the do-not-probe list; raises, so that nothing is sent, when there is none."""
+        file = self.settings.do_not_probe
+        return parse_do_not_probe(_read(file), str(file))
+
+    def _sources(self, params: TracerouteParams) -> plan.Sources:
+        targets = params.inline_targets() or self.target_list(params.list_name)
+        return plan.Sources(self.inventory(), targets, self.do_not_probe())
+
+    def _lane(self, shard: Shard) -> measure.Lane:
+        vp = self.inventory().select([shard.vp])[0]
+        params = gate.read_manifest(self.store, shard.of).asked.params
+        return measure.Lane(
+            store=self.store,
+            transport=self._transport(vp),
+            vp=vp,
+            do_not_probe=self.do_not_probe(),
+            scratch=self.settings.scratch,
+            deadline_s=parse_duration_s(params["deadline"]),
+        )
+
+    def _transport(self, vp: VantagePoint) -> Transport:
+        if vp.transport != "local":
+            raise UsageError(
+                f"vantage point {vp.name}: transport {vp.transport} is not there yet;"
+                ' use transport = "local"'
+            )
+        with disk_errors(self.settings.prober):
+            build_pyz(self.settings.prober)  # the same bytes each time, so that any task may do it
+        return self._local()
+
+    def _local(self) -> LocalTransport:
+        settings = self.settings
+        return LocalTransport(settings.spool, settings.prober, settings.python)
+
+    def _workbench(self) -> transform.Workbench:
+        program = TransformProgram(self.settings.transform)
+        return transform.Workbench(self.store, program, self.settings.scratch)
+
+
+def pipeline(settings: Settings | None = None) -> Pipeline:
+    """Build the pipeline of this installation."""
+    settings = settings or Settings.from_environment()
+    return Pipeline(settings, FolderStore(settings.store))
+
+
+def _cycle(names: dict[str, str]) -> Cycle:
+    return Cycle(names["list"], names["cycle"])
+
+
+def _read(file: Path) -> str | None:
+    """Read text as it is: the digest of a list is that of its bytes."""
+    return file.read_bytes().decode(errors="replace") if file.is_file() else None
