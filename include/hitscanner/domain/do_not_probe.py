@@ -59,18 +59,18 @@ class DoNotProbe:
         return prefix if address in prefix else None
 
 
-def parse_do_not_probe(text: str | None, source: str) -> DoNotProbe:
+def parse_do_not_probe(content: str | bytes | None, source: str) -> DoNotProbe:
     r"""
     Read a do-not-probe list, or refuse.
 
     Args:
-        text: one prefix or address a line, `#` comments; None if there is no such file.
-            Read the file without newline translation, or the digest differs from the file's.
+        content: one prefix or address a line, `#` comments; None if there is no such file.
+            Best the file's bytes: text read with newline translation has another digest.
         source: the file's name, for messages.
 
     Raises:
-        DoNotProbeError: if the list is missing, empty without `none`, or has a line that is
-            neither prefix nor address.
+        DoNotProbeError: if the list is missing, not UTF-8, empty without `none`, or has a line
+            that is neither prefix nor address.
 
     >>> parse_do_not_probe("192.0.2.9\n192.0.2.0/24 # asked on 2026-03-01\n", "dnp").prefixes
     (IPv4Network('192.0.2.0/24'),)
@@ -80,21 +80,34 @@ def parse_do_not_probe(text: str | None, source: str) -> DoNotProbe:
     Traceback (most recent call last):
     hitscanner.errors.DoNotProbeError: dnp.txt, line 1: "everything" is neither an address nor ...
     """
-    if text is None:
-        raise DoNotProbeError(
-            f"{source}: there is no do-not-probe list, nothing is sent; "
-            f'create it, with a line "{NONE}" if nobody has opted out'
-        )
+    text = _text(content, source)
     prefixes = without_nested(_prefixes(text, source))
     by_version = {v: [prefix for prefix in prefixes if prefix.version == v] for v in (4, 6)}
     first = {v: [int(prefix.network_address) for prefix in by_version[v]] for v in (4, 6)}
     return DoNotProbe(text, tuple(prefixes), first, by_version)
 
 
+def _text(content: str | bytes | None, source: str) -> str:
+    if content is None:
+        raise DoNotProbeError(
+            f"{source}: there is no do-not-probe list, nothing is sent; "
+            f'create it, with a line "{NONE}" if nobody has opted out'
+        )
+    if isinstance(content, str):
+        return content
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise DoNotProbeError(
+            f"{source}: byte {error.start} is not UTF-8 text, nothing is sent; replace the list"
+        ) from None
+
+
 def _prefixes(text: str, source: str) -> list[Prefix]:
     prefixes: list[Prefix] = []
     says_none = False
-    for number, line in enumerate(text.split("\n"), start=1):
+    # The prober breaks lines by the same rule: what is read here must be read alike there.
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), start=1):
         words = line.partition("#")[0].strip()
         if words == NONE:
             says_none = True

@@ -12,6 +12,7 @@ from hitscanner.domain.addresses import Address, Prefix, as_prefix
 from hitscanner.domain.do_not_probe import DoNotProbe, parse_do_not_probe, select_targets
 from hitscanner.domain.reserved import reserved_reason
 from hitscanner.errors import DoNotProbeError, NoTargetLeftError
+from hitscanner.prober.dnp import parse_dnp
 
 LISTS = Path(__file__).parents[3] / "include" / "lists"
 
@@ -133,6 +134,20 @@ def test_a_list_that_cannot_be_trusted_stops_everything(text: str | None, messag
     assert message == str(refusal.value)
 
 
+def test_bytes_that_are_no_text_stop_everything() -> None:
+    with pytest.raises(DoNotProbeError, match="byte 3 is not UTF-8 text, nothing is sent"):
+        parse_do_not_probe(b"1.1\xff", "dnp")
+
+
+def test_bytes_are_read_like_text_and_keep_their_digest() -> None:
+    content = b"\xef\xbb\xbf192.0.2.0/24\r\n"
+
+    dnp = parse_do_not_probe(content, "dnp")
+
+    assert dnp.sha256 == sha256(content).hexdigest()
+    assert dnp.covers(ip_address("192.0.2.1"))
+
+
 def test_an_empty_list_says_so_and_covers_nobody() -> None:
     assert parse_do_not_probe("# nobody\nnone # yet\n", "dnp").covers(IPv4Address(1)) is None
 
@@ -191,6 +206,29 @@ def test_the_shipped_list_covers_multicast_and_no_unicast_of_a_rehearsal() -> No
     assert dnp.covers(ip_address("ff02::1"))
     assert dnp.covers(ip_address("239.255.255.250"))
     assert not any(dnp.covers(ip_address(text)) for text in ("100.64.0.2", "fd00::2", "192.0.2.1"))
+
+
+noise = (
+    st.text(max_size=5)
+    | st.text(st.sampled_from("#none \t\r\n\x0b\x1c\x85\u2028\ufeff1.:/24%"))
+    | st.text(max_size=5)
+)
+
+
+@given(st.lists(st.one_of(noise, near_prefixes().map(str)), max_size=4), st.lists(near_addresses))
+def test_what_the_planner_accepts_the_prober_reads_alike(
+    lines: list[str], addresses: list[Address]
+) -> None:
+    text = "\n".join(lines)
+    try:
+        dnp = parse_do_not_probe(text, "dnp")
+    except DoNotProbeError:
+        return
+
+    there = parse_dnp(text.encode())
+
+    assert there.sha256 == dnp.sha256
+    assert [a.packed in there for a in addresses] == [bool(dnp.covers(a)) for a in addresses]
 
 
 def test_a_single_address_may_be_listed() -> None:
