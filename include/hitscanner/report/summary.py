@@ -80,8 +80,8 @@ class Summary:
 
     links: int
     addresses: int
-    median_rtt_ms: float | None
-    """Over all traces whose destination replied."""
+    everyone: Answers
+    """What came back to all vantage points together."""
 
     wall_s: float
     probing_s: float
@@ -96,16 +96,6 @@ class Summary:
     def counts(self) -> Counts:
         """The accounting of the whole cycle."""
         return sum((vp.counts for vp in self.vantage_points), Counts())
-
-    @property
-    def traces(self) -> int:
-        """Traces in the tables."""
-        return sum(vp.answers.traces for vp in self.vantage_points)
-
-    @property
-    def replied(self) -> int:
-        """Traces with at least one reply."""
-        return sum(vp.answers.replied for vp in self.vantage_points)
 
     @property
     def overhead_s(self) -> float:
@@ -139,11 +129,12 @@ class Summary:
             "overhead_s": round(self.overhead_s, 1),
             "list": self.list_name,
             "cycle": self.cycle,
-            "traces": self.traces,
-            "replied": self.replied,
+            "traces": self.everyone.traces,
+            "replied": self.everyone.replied,
+            "reached": self.everyone.reached,
             "link_count": self.links,
             "address_count": self.addresses,
-            "median_rtt_ms": _rounded(self.median_rtt_ms),
+            "median_rtt_ms": _rounded(self.everyone.median_rtt_ms),
             "vantage_points": [_vp_json(vp) for vp in self.vantage_points],
             "missing": {"count": self.missing.count, "file": _text(self.missing.file)},
             "files": {what: str(path) for what, path in self.files.items()},
@@ -187,9 +178,8 @@ def summarise(
         duckdb.Error: if a table is there and cannot be read.
     """
     with Cycle(CycleFiles.find(root, list_name, cycle)) as tables:
-        answers = tables.answers()
+        answers, everyone = tables.answers()
         links, addresses = tables.count_links(), tables.count_addresses()
-        median_rtt_ms = tables.median_rtt_ms()
     nobody = Answers(0, 0, 0, None)
     rows = tuple(
         VantagePoint(name, counts.get(name, Counts()), answers.get(name, nobody))
@@ -203,23 +193,22 @@ def summarise(
         vantage_points=rows,
         links=links,
         addresses=addresses,
-        median_rtt_ms=median_rtt_ms,
+        everyone=everyone,
         wall_s=wall_s,
         probing_s=probing_s,
         score=score,
         missing=missing,
         files=dict(files or {}),
-        warnings=(*warnings, *_contradictions(rows)),
+        warnings=(*warnings, *_contradictions(rows, everyone)),
     )
 
 
-def _contradictions(rows: Sequence[VantagePoint]) -> list[str]:
+def _contradictions(rows: Sequence[VantagePoint], everyone: Answers) -> list[str]:
     """Say where accounting and tables disagree; a report must not hide it."""
     found = [f"{vp.name}: {format_accounting(vp.counts)}" for vp in rows if not vp.counts.adds_up]
     done = sum(vp.counts.done for vp in rows)
-    traces = sum(vp.answers.traces for vp in rows)
-    if done != traces:
-        found.append(f"{done:,} targets are done, but the tables hold {traces:,} traces")
+    if done != everyone.traces:
+        found.append(f"{done:,} targets are done, but the tables hold {everyone.traces:,} traces")
     return found
 
 

@@ -52,7 +52,12 @@ SELECT "in", "out", CAST(is_dest AS VARCHAR) IN ('Y', 'true'), stars, delay_ms, 
 FROM read_parquet($files, hive_partitioning = false)
 """
 
-_REPLIED = "SELECT vp, count(DISTINCT (filename, trace_id)) FROM replies GROUP BY vp ORDER BY vp"
+_COUNTS = """
+SELECT vp, count(*), (
+    SELECT count(DISTINCT (filename, trace_id)) FROM replies AS r WHERE r.vp = traces.vp
+)
+FROM traces GROUP BY vp ORDER BY vp
+"""
 
 _REACHED = """
 CREATE TEMP TABLE reached AS
@@ -61,21 +66,25 @@ FROM replies WHERE is_dst GROUP BY ALL
 """
 
 _RTT = """
-SELECT vp, count(*), median(rtt_ms), quantile_cont(rtt_ms, $points) FROM reached
-WHERE rtt_ms IS NOT NULL GROUP BY vp ORDER BY vp
+SELECT vp, median(rtt_ms), quantile_cont(rtt_ms, $points) FROM reached
+WHERE rtt_ms IS NOT NULL GROUP BY ROLLUP (vp) HAVING count(*) > 0
 """
 
-_HOPS = "SELECT vp, hops, count(*) FROM reached GROUP BY ALL ORDER BY vp, hops"
+_HOPS = (
+    "SELECT vp, hops, count(*) FROM reached GROUP BY GROUPING SETS ((vp, hops), (hops)) ORDER BY 2"
+)
 
 _ADDRESSES = """
 SELECT addr, min(probe_ttl), min(rtt_us) / 1000, bool_and(is_dst), list_sort(list(DISTINCT vp))
 FROM replies GROUP BY addr ORDER BY addr
 """
 
-_FIRST_HOPS = """
-SELECT vp, addr FROM replies
-WHERE probe_ttl = (SELECT min(probe_ttl) FROM replies AS r WHERE r.vp = replies.vp)
-GROUP BY ALL ORDER BY vp, addr
+_FIRST_REPLIES = """
+WITH nearest AS (
+    SELECT vp, arg_min(addr, probe_ttl) AS addr, min(probe_ttl) AS ttl
+    FROM replies GROUP BY vp, filename, trace_id
+)
+SELECT vp, addr, min(ttl) FROM nearest GROUP BY vp, addr ORDER BY vp, addr
 """
 
 _SEEN_BY = """
@@ -168,8 +177,8 @@ class Topology:
 
     links: tuple[Link, ...]
     addresses: Mapping[str, Seen]
-    first_hops: Mapping[str, tuple[str, ...]]
-    """Vantage point → the addresses nearest to it that replied."""
+    first_replies: tuple[tuple[str, str, int], ...]
+    """(vantage point, address, TTL) of the first reply of each trace, without repeats."""
 
 
 class Cycle:
@@ -201,24 +210,20 @@ class Cycle:
     def _rows(self, query: str, **parameters: object) -> list[tuple[Any, ...]]:
         return self._db.execute(query, parameters or None).fetchall()
 
-    def answers(self) -> dict[str, Answers]:
-        """Return what came back, by vantage point; only those with a table are in it."""
-        traces = dict(self._rows("SELECT vp, count(*) FROM traces GROUP BY vp ORDER BY vp"))
-        replied = dict(self._rows(_REPLIED))
+    def answers(self) -> tuple[dict[str, Answers], Answers]:
+        """Return what came back, by vantage point that has a table, and to all together."""
         points = [step / QUANTILES for step in range(QUANTILES + 1)]
         rtts = {row[0]: row[1:] for row in self._rows(_RTT, points=points)}
-        lengths: dict[str, list[tuple[int, int]]] = {}
+        lengths: dict[str | None, list[tuple[int, int]]] = {}
         for vp, hops, count in self._rows(_HOPS):
             lengths.setdefault(vp, []).append((hops, count))
-        return {
-            vp: _answers(traces.get(vp, 0), replied.get(vp, 0), rtts.get(vp), lengths.get(vp, []))
-            for vp in sorted({*traces, *replied})
+        each = {
+            vp: _answers(traces, replied, rtts.get(vp), lengths.get(vp, []))
+            for vp, traces, replied in self._rows(_COUNTS)
         }
-
-    def median_rtt_ms(self) -> float | None:
-        """Return the median over every trace whose destination replied."""
-        value = self._rows("SELECT median(rtt_ms) FROM reached")[0][0]
-        return None if value is None else float(value)
+        traces = sum(vp.traces for vp in each.values())
+        replied = sum(vp.replied for vp in each.values())
+        return each, _answers(traces, replied, rtts.get(None), lengths.get(None, []))
 
     def count_links(self) -> int:
         """Return how many links the cycle has."""
@@ -233,10 +238,8 @@ class Cycle:
         seen_by = {(near, far): tuple(vps) for near, far, vps in self._rows(_SEEN_BY)}
         links = tuple(_link(row, seen_by) for row in self._rows(_ALL_LINKS))
         addresses = {row[0]: _seen(row) for row in self._rows(_ADDRESSES)}
-        first: dict[str, list[str]] = {}
-        for vp, addr in self._rows(_FIRST_HOPS):
-            first.setdefault(vp, []).append(addr)
-        return Topology(links, addresses, {vp: tuple(addrs) for vp, addrs in first.items()})
+        first = tuple((vp, addr, ttl) for vp, addr, ttl in self._rows(_FIRST_REPLIES))
+        return Topology(links, addresses, first)
 
 
 def _answers(
@@ -245,7 +248,7 @@ def _answers(
     reached = sum(count for _, count in lengths)
     if rtt is None:
         return Answers(traces, replied, reached, None, (), tuple(lengths))
-    _, median, quantiles = rtt
+    median, quantiles = rtt
     return Answers(traces, replied, reached, median, tuple(quantiles), tuple(lengths))
 
 

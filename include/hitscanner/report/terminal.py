@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hitscanner.report.summary import Counts, Summary, format_accounting
+from hitscanner.report.tables import Answers
 
 STATE_STYLE = {"complete": "bold green", "partial": "bold yellow", "failed": "bold red"}
 """Colour of the headline; the word itself says the same."""
@@ -63,25 +64,26 @@ def _vp_table(summary: Summary) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    rows = [
-        (vp.name, *_cells(vp.counts), f"{vp.answers.replied:,}", f"{vp.answers.reached:,}",
-         format_ms(vp.answers.median_rtt_ms))
-        for vp in summary.vantage_points
-    ]  # fmt: skip
-    reached = sum(vp.answers.reached for vp in summary.vantage_points)
-    total = (*_cells(summary.counts), f"{summary.replied:,}", f"{reached:,}",
-             format_ms(summary.median_rtt_ms))  # fmt: skip
+    total = _cells(summary.counts, summary.everyone)
     table.add_column("vantage\npoint", footer="all", no_wrap=True)
     for name, footer in zip(_COLUMNS, total, strict=True):
         table.add_column(name, footer=footer, justify="right")
-    for row in rows:
-        table.add_row(*row)
+    for vp in summary.vantage_points:
+        table.add_row(vp.name, *_cells(vp.counts, vp.answers))
     return table
 
 
-def _cells(counts: Counts) -> tuple[str, ...]:
-    numbers = (counts.assigned, counts.done, counts.failed, counts.excluded, counts.unassigned)
-    return tuple(f"{number:,}" for number in numbers)
+def _cells(counts: Counts, answers: Answers) -> tuple[str, ...]:
+    numbers = (
+        counts.assigned,
+        counts.done,
+        counts.failed,
+        counts.excluded,
+        counts.unassigned,
+        answers.replied,
+        answers.reached,
+    )
+    return (*(f"{number:,}" for number in numbers), format_ms(answers.median_rtt_ms))
 
 
 def _totals(summary: Summary) -> list[str]:
@@ -105,8 +107,8 @@ def _totals(summary: Summary) -> list[str]:
 
 def _found(summary: Summary) -> str:
     return (
-        f"{summary.targets:,} targets, {summary.traces:,} traces, {summary.links:,} links, "
-        f"{summary.addresses:,} addresses"
+        f"{summary.targets:,} targets, {summary.everyone.traces:,} traces, "
+        f"{summary.links:,} links, {summary.addresses:,} addresses"
     )
 
 

@@ -64,8 +64,13 @@ def test_a_row_holds_what_its_vantage_point_heard(small_cycle):
 def test_totals_count_links_and_addresses_once(small_cycle):
     summary = of(small_cycle)
 
-    assert (summary.traces, summary.replied, summary.links, summary.addresses) == (5, 4, 5, 6)
-    assert summary.median_rtt_ms == 11.0
+    assert (
+        summary.everyone.traces,
+        summary.everyone.replied,
+        summary.links,
+        summary.addresses,
+    ) == (5, 4, 5, 6)
+    assert summary.everyone.median_rtt_ms == 11.0
     assert Counts(6, 5, 1, 0, 0) == summary.counts
 
 
@@ -83,10 +88,10 @@ def test_a_cycle_without_any_file_is_all_zeros_and_says_so(tmp_path):
     summary = of(tmp_path, state="failed", counts={"us-0001": Counts(4, 0, 4, 0, 0)})
 
     assert (
-        summary.traces,
+        summary.everyone.traces,
         summary.links,
         summary.addresses,
-        summary.median_rtt_ms,
+        summary.everyone.median_rtt_ms,
     ) == (0, 0, 0, None)
     assert "state failed: 0 of 4 assigned targets traced, 1 missing" in render_text(summary)
 

@@ -1,0 +1,202 @@
+"use strict";
+// Draws the map and the plots with Plotly from the JSON above; the colours are the style sheet's.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const { map, charts } = data;
+  const { dots, lines, sets, vps } = map;
+  const $ = (id) => document.getElementById(id);
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const VP = 0, ROUTER = 1, DESTINATION = 2;
+  const SEVERAL = "several", OTHER = "another one";
+  const config = { displaylogo: false, responsive: true, scrollZoom: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const state = { vp: null, colour: vps.length > map.own_colour.length ? "far" : "vp", arrange: "rings", ends: true };
+
+  const hasWebGl = (() => {
+    try { return !!document.createElement("canvas").getContext("webgl"); } catch (error) { return false; }
+  })();
+  const scatter = hasWebGl ? "scattergl" : "scatter";
+
+  function vpColour(vp) {
+    const slot = map.own_colour.indexOf(vp);
+    return slot < 0 ? css("--other") : css(`--vp${slot}`);
+  }
+
+  // Who alone saw it, or that several did.
+  function groupOf(set) {
+    const seen = sets[set];
+    if (seen.length !== 1) return SEVERAL;
+    return map.own_colour.includes(seen[0]) ? vps[seen[0]] : OTHER;
+  }
+
+  function groups() {
+    const found = [SEVERAL, ...map.own_colour.map((vp) => vps[vp])];
+    if (vps.length > map.own_colour.length) found.push(OTHER);
+    return found;
+  }
+
+  function groupColour(group) {
+    if (group === SEVERAL) return css("--several");
+    if (group === OTHER) return css("--other");
+    return vpColour(vps.indexOf(group));
+  }
+
+  const isSeen = (set) => state.vp === null || sets[set].includes(state.vp);
+  const ms = (value) => (value === null ? "none" : value < 1 ? value.toFixed(2) + " ms" : value < 100 ? value.toFixed(1) + " ms" : value.toFixed(0) + " ms");
+  const many = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
+
+  function whoSaw(set) {
+    const names = sets[set].map((vp) => vps[vp]);
+    return names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", ");
+  }
+
+  function dotText(i) {
+    if (dots.kind[i] === VP) return `<b>${dots.name[i]}</b><br>vantage point`;
+    const kind = dots.kind[i] === ROUTER ? "router address" : "destination";
+    const folded = dots.folded[i] ? `<br>${many(dots.folded[i], "link")} of it not drawn` : "";
+    return `<b>${dots.name[i]}</b><br>${kind}, ${many(dots.far[i], "hop")} from the nearest vantage point` +
+      `<br>least RTT ${ms(dots.rtt[i])}, ${many(dots.degree[i], "neighbour")}<br>seen by ${whoSaw(dots.set[i])}${folded}`;
+  }
+
+  function lineText(i) {
+    const ends = `<b>${dots.name[lines.near[i]]} → ${dots.name[lines.far[i]]}</b>`;
+    const silent = lines.hops[i] > 1 ? `, ${many(lines.hops[i] - 1, "silent hop")} between` : "";
+    if (lines.freq[i] === null) return `${ends}<br>first reply, at TTL ${lines.hops[i]}${silent}`;
+    return `${ends}<br>seen ${many(lines.freq[i], "time")} by ${whoSaw(lines.set[i])}<br>least delay ${ms(lines.delay[i])}${silent}`;
+  }
+
+  const isDrawn = (i) => isSeen(dots.set[i]) && (state.ends || dots.kind[i] !== DESTINATION);
+
+  function dotTrace(which, options) {
+    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
+    return { type: scatter, mode: "markers", x: which.map((i) => xs[i]), y: which.map((i) => ys[i]),
+      customdata: which.map((i) => ["dot", i]), text: which.map(dotText), hoverinfo: "text", ...options };
+  }
+
+  function lineTrace(which, options) {
+    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
+    const x = [], y = [];
+    for (const i of which) {
+      x.push(xs[lines.near[i]], xs[lines.far[i]], null);
+      y.push(ys[lines.near[i]], ys[lines.far[i]], null);
+    }
+    return { type: scatter, mode: "lines", x, y, hoverinfo: "skip", showlegend: false, ...options };
+  }
+
+  // Invisible points amid the links: what the pointer finds.
+  function handles(which) {
+    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
+    const amid = (values) => (i) => (values[lines.near[i]] + values[lines.far[i]]) / 2;
+    return { type: scatter, mode: "markers", x: which.map(amid(xs)), y: which.map(amid(ys)), marker: { size: 7, opacity: 0 },
+      customdata: which.map((i) => ["line", i]), text: which.map(lineText), hoverinfo: "text", showlegend: false };
+  }
+
+  const size = (i) => 3.5 + Math.min(9, 1.1 * Math.log2(1 + dots.degree[i]));
+
+  function mapTraces() {
+    const shownDots = dots.name.map((_, i) => i).filter(isDrawn);
+    const isShown = new Set(shownDots);
+    const shownLines = lines.near.map((_, i) => i).filter((i) => isSeen(lines.set[i]) && isShown.has(lines.near[i]) && isShown.has(lines.far[i]));
+    const links = shownLines.filter((i) => lines.freq[i] !== null);
+    const ways = shownLines.filter((i) => lines.freq[i] === null);
+    const kind = (number) => shownDots.filter((i) => dots.kind[i] === number);
+    const width = links.length > 4000 ? 0.7 : 1;
+    const under = [lineTrace(ways, { line: { width: 1, color: css("--soft") }, opacity: 0.35 })];
+    const over = [];
+    if (state.colour === "vp") {
+      for (const group of groups()) {
+        const colour = groupColour(group), mine = (i) => groupOf(dots.set[i]) === group;
+        const look = { legendgroup: group, name: group };
+        const ends = kind(DESTINATION).filter(mine), routers = kind(ROUTER).filter(mine);
+        under.push(lineTrace(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity: 0.45 }));
+        over.push(dotTrace(ends, { ...look, showlegend: false, marker: { size: 3, color: colour, opacity: 0.75 } }));
+        over.push(dotTrace(routers, { ...look, showlegend: routers.length > 0, marker: { size: routers.map(size), color: colour, line: { width: 0.6, color: css("--panel") } } }));
+      }
+    } else {
+      const scale = [[0, css("--near")], [0.5, css("--middle")], [1, css("--distant")]];
+      const most = Math.max(1, ...dots.far);
+      const marker = (which) => ({ color: which.map((i) => dots.far[i]), colorscale: scale, cmin: 1, cmax: most });
+      const bar = { title: { text: "hops from the nearest<br>vantage point", font: { size: 13 } }, thickness: 10, len: 0.35, x: 1, xanchor: "right", y: 1, yanchor: "top", outlinewidth: 0 };
+      const ends = kind(DESTINATION), routers = kind(ROUTER);
+      under.push(lineTrace(links, { line: { width, color: css("--several") }, opacity: 0.4 }));
+      over.push(dotTrace(ends, { showlegend: false, marker: { ...marker(ends), size: 3, opacity: 0.8 } }));
+      over.push(dotTrace(routers, { showlegend: false, marker: { ...marker(routers), size: routers.map(size), line: { width: 0.6, color: css("--panel") }, colorbar: bar } }));
+    }
+    const posts = kind(VP);
+    const top = dotTrace(posts, { mode: posts.length > 24 ? "markers" : "markers+text", showlegend: false, hovertext: posts.map(dotText),
+      text: posts.map((i) => ` ${dots.name[i]}`), textposition: "middle right", textfont: { size: 13, color: css("--ink"), weight: 600 },
+      marker: { symbol: "diamond", size: 15, color: posts.map((i) => vpColour(sets[dots.set[i]][0])), line: { width: 2, color: css("--paper") } }, type: "scatter" });
+    return [...under, handles(links), ...over, top];
+  }
+
+  // Circles every five hops, so that distance can be read off.
+  function rings() {
+    const shapes = [], annotations = [];
+    if (state.arrange !== "rings") return { shapes, annotations };
+    for (let hops = 5; hops < map.radius; hops += 5) {
+      const r = hops + map.centre_hops;
+      shapes.push({ type: "circle", layer: "below", x0: -r, x1: r, y0: -r, y1: r, line: { width: 1, color: css("--rule") } });
+      annotations.push({ x: 0, y: r, text: `${hops} hops`, showarrow: false, font: { size: 12, color: css("--soft") }, bgcolor: css("--panel") });
+    }
+    return { shapes, annotations };
+  }
+
+  const font = () => ({ family: getComputedStyle(document.body).fontFamily, size: 13, color: css("--ink") });
+  const hoverlabel = () => ({ bgcolor: css("--paper"), bordercolor: css("--several"), font: { ...font(), size: 13.5 }, align: "left" });
+
+  function drawMap() {
+    const axis = { visible: false, range: [-map.radius * 1.06, map.radius * 1.06] };
+    Plotly.react("map", mapTraces(), {
+      uirevision: state.arrange, dragmode: "pan", hovermode: "closest", hoverdistance: 8, hoverlabel: hoverlabel(), font: font(),
+      margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: css("--panel"), plot_bgcolor: css("--panel"),
+      xaxis: axis, yaxis: { ...axis, scaleanchor: "x" }, ...rings(),
+      legend: { x: 0.012, y: 0.985, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant", font: { size: 14 }, title: { text: "seen only by", font: { size: 13, color: css("--soft") } } },
+    }, config);
+  }
+
+  function drawCharts() {
+    for (const [name, { data: traces, layout }] of Object.entries(charts)) {
+      for (const trace of traces) {
+        const vp = vps.indexOf(trace.meta), colour = vp < 0 ? css("--accent") : vpColour(vp);
+        if (trace.mode === "lines") trace.line.color = colour; else trace.marker = { color: colour, size: 6 };
+      }
+      const axis = (given) => ({ ...given, gridcolor: css("--rule"), linecolor: css("--several"), tickcolor: css("--several"), automargin: true });
+      Plotly.react(name, traces, { ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis), font: font(), hoverlabel: hoverlabel(),
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" }, { ...config, scrollZoom: false, displayModeBar: false });
+    }
+  }
+
+  function paintSwatches() {
+    for (const swatch of document.querySelectorAll(".swatch")) swatch.style.background = vpColour(vps.indexOf(swatch.dataset.vp));
+  }
+
+  function draw() { drawMap(); drawCharts(); paintSwatches(); }
+
+  const say = (text) => { $("picked").innerHTML = text.replaceAll("<br>", " · "); };
+
+  function find(name) {
+    const i = dots.name.indexOf(name.trim());
+    if (i < 0) { say(name.trim() ? "This address is not drawn." : ""); return; }
+    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
+    const mark = { x: xs[i], y: ys[i], text: dots.name[i], arrowcolor: css("--bad"), font: font(), bgcolor: css("--paper"), ax: 30, ay: -36 };
+    const r = map.radius / 8;
+    Plotly.relayout("map", { annotations: [...rings().annotations, mark], "xaxis.range": [xs[i] - r, xs[i] + r], "yaxis.range": [ys[i] - r, ys[i] + r] });
+    say(dotText(i));
+  }
+
+  for (const [i, vp] of vps.entries()) $("seen-from").add(new Option(vp, i));
+  $("colour").value = state.colour;
+  $("seen-from").onchange = (event) => { state.vp = event.target.value === "" ? null : Number(event.target.value); drawMap(); };
+  $("colour").onchange = (event) => { state.colour = event.target.value; drawMap(); };
+  $("arrange").onchange = (event) => { state.arrange = event.target.value; drawMap(); };
+  $("ends").onchange = (event) => { state.ends = event.target.checked; drawMap(); };
+  $("ends").parentElement.hidden = !dots.kind.includes(DESTINATION);
+  $("find").onchange = (event) => find(event.target.value);
+  document.querySelector(".controls").hidden = false;
+  draw();
+  $("map").on("plotly_click", (event) => {
+    const [kind, i] = event.points[0].customdata;
+    say(kind === "dot" ? dotText(i) : lineText(i));
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  document.documentElement.dataset.drawn = "yes";
+})();
