@@ -17,13 +17,17 @@ class EventLog:
         self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def event(self, what: str) -> None:
+        """Record *what*, and say it on standard error."""
+        self.record(what)
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"prober: {what}\n")
+            sys.stderr.flush()
+
+    def record(self, what: str) -> None:
         """Write *what* with the time; a full disk does not stop us from stopping properly."""
         line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {what}\n"
         with suppress(OSError):
             os.write(self.fd, line.encode())
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"prober: {what}\n")
-            sys.stderr.flush()
 
     def size(self) -> int:
         """Return the length of the log, bytes: a place to read from later."""

@@ -65,8 +65,8 @@ def run(path: Path, centre_time_s: float, scamper: str = "scamper") -> dict[str,
         log = EventLog(paths.log)
         try:
             ledger = Ledger(paths, load_targets(paths, spec), log.event)
-        except BadJobError as error:
-            log.event(str(error))
+        except BadJobError as error:  # said by whoever called; the log is for those who come later
+            log.record(str(error))
             raise
         job = Run(paths, spec, ledger, log, Facts(started_at=offset_base_s))
         return job.run(centre_time_s, scamper)
@@ -108,6 +108,7 @@ class Run:
         check_room(self.paths.path)
         self.ledger.load()
         self.done_before = len(self.ledger.done)
+        self._show("starting", None)
         check_identity(self.paths.identity, spec)
         facts.clock_offset_s = check_clock(facts.started_at, centre_time_s, spec)
         stamp = stamp_of_dnp(self.paths)
@@ -160,6 +161,7 @@ class Run:
         self.log.event(f"slice {number:04d}: {len(targets)} targets")
         said_from, began = self.log.size(), time.monotonic()
         tail = Tail(output)
+        self._show("probing", tail)
         running = start(argv, self.log.fd)
         excluded: set[bytes] = set()
         reason: ProberError | None = None

@@ -38,6 +38,8 @@ class Job:
     inside: list[str] = field(default_factory=list)
     """Command words that enter the namespace."""
 
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
     def argv(self, *words: str, offset_s: float = 0.0) -> list[str]:
         run = ["run", str(self.path), "--centre-time", str(time.time() - offset_s)]
         return [*self.inside, sys.executable, "-B", str(self.pyz), *run, *words]
@@ -47,7 +49,16 @@ class Job:
         return subprocess.run(argv, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
     def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.argv(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        silent = subprocess.DEVNULL
+        self.started.append(subprocess.Popen(self.argv(), stdout=silent, stderr=silent))
+        return self.started[-1]
+
+    def clean_up(self) -> None:
+        """Kill what a failed test leaves."""
+        for prober in self.started:
+            prober.kill()
+            prober.wait()
+        wait_for(lambda: not self.scamper_pids(), "no scamper is left")
 
     def shard(self) -> dict[str, Any]:
         return json.loads((self.path / "shard.json").read_text())
@@ -66,6 +77,9 @@ class Job:
             tail.read()
             found += sorted(tail.destinations)
         return found
+
+    def wait_until(self, condition: Callable[[], Any], what: str) -> None:
+        wait_for(condition, what)
 
     def wait_until_finished(self, at_least: int) -> None:
         wait_for(lambda: len(self.finished()) >= at_least, f"{at_least} traces are finished")
@@ -194,7 +208,9 @@ def network() -> Iterator[Network]:
     names = {"a": f"hsp{os.getpid()}a", "b": f"hsp{os.getpid()}b"}
     try:
         for line in NETWORK.format(**names).strip().splitlines():
-            done = subprocess.run(["ip", *line.split()], capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["ip", *line.split()], capture_output=True, text=True, check=False
+            )
             if done.returncode:
                 pytest.skip(f"cannot make network namespaces: ip {line}: {done.stderr.strip()}")
         yield Network(names["a"], names["b"])
@@ -216,5 +232,4 @@ def vp_job(network: Network, make_job: Callable[..., Job]) -> Iterator[Callable[
 
     yield make
     for job in jobs:
-        for pid in [*pids_with(str(job.path), Path(sys.executable).name), *job.scamper_pids()]:
-            os.kill(pid, 9)
+        job.clean_up()
