@@ -76,7 +76,8 @@ def transform() -> None:
         return merged
 
     cycles = find_cycles()
-    convert.expand(shard=find_shards(cycles)) >> merge.expand(cycle=cycles)
+    shards = find_shards(cycles)  # type: ignore[arg-type] # stands for the list until it runs
+    convert.expand(shard=shards) >> merge.expand(cycle=cycles)
 
 
 transform()

@@ -130,7 +130,7 @@ def run_once(dag_id: str, conf: dict[str, Any], logical_time: datetime) -> RunRe
     failures = _listener()
     dag = _dag(dag_id)
     listeners = get_listener_manager()
-    listeners.add_listener(failures)
+    listeners.add_listener(failures)  # type: ignore[no-untyped-call] # Airflow's lack
     try:
         run = dag.test(logical_date=logical_time, run_conf=conf)
     except ParamValidationError as error:
@@ -160,7 +160,7 @@ def _prepare_database() -> None:
     from airflow import __version__, settings
 
     marker = Path(os.environ["AIRFLOW_HOME"], f"database-{__version__}")
-    settings.configure_orm()
+    settings.configure_orm()  # type: ignore[no-untyped-call] # Airflow's lack
     if marker.exists():
         return
     from airflow.utils.db import initdb
@@ -206,28 +206,31 @@ def _dag(dag_id: str) -> Any:
 
 
 def _result(run: Any, failures: Failures) -> RunResult:
-    from airflow.settings import Session
+    from airflow.utils.session import create_session
 
-    session = Session()
-    tasks = [
-        TaskResult(
-            task_id=ti.task_id,
-            map_index=ti.map_index,
-            name=ti.rendered_map_index or "",
-            state=None if ti.state is None else str(ti.state),
-            error=failures.line(ti.task_id, ti.map_index),
-        )
-        for ti in run.get_task_instances(session=session)
-    ]
-    error = failures.last() if str(run.state) != "success" else None
+    with create_session() as session:
+        tasks = [_task_result(ti, failures) for ti in run.get_task_instances(session=session)]
+        cycles = _published(run, session)
+    succeeded = str(run.state) == "success"
+    error = None if succeeded else failures.last()
     return RunResult(
         dag_id=run.dag_id,
         state=str(run.state),
         run_id=run.run_id,
         error=None if error is None else first_line(error),
-        exit_code=_exit_code(error) if str(run.state) != "success" else 0,
-        cycles=_published(run, session),
+        exit_code=0 if succeeded else _exit_code(error),
+        cycles=cycles,
         tasks=sorted(tasks, key=lambda task: (task.task_id, task.map_index)),
+    )
+
+
+def _task_result(ti: Any, failures: Failures) -> TaskResult:
+    return TaskResult(
+        task_id=ti.task_id,
+        map_index=ti.map_index,
+        name=(ti.rendered_map_index or "") if ti.map_index >= 0 else "",
+        state=None if ti.state is None else str(ti.state),
+        error=failures.line(ti.task_id, ti.map_index),
     )
 
 
@@ -250,7 +253,6 @@ def _published(run: Any, session: Any) -> list[str]:
         )
     ).all()
     session.execute(delete(AssetDagRunQueue))  # `--then` runs them; a later scheduler must not
-    session.commit()
     return sorted({f"{event.extra['list']}/{event.extra['cycle']}" for event in events})
 
 

@@ -1,0 +1,158 @@
+"""Every DAG file gives the DAG it is named after, and each keeps the rules of the house."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+DAGS = ("load", "traceroute", "transform")
+FORM = (
+    "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",
+    "attempts", "rate_pps", "dealias", "plan_only", "min_vp_ratio", "min_target_ratio", "deadline",
+)  # fmt: skip
+
+
+def test_the_folder_holds_exactly_the_dags_we_know(facts):
+    assert facts["import_errors"] == {}
+    assert sorted(facts["dags"]) == sorted(DAGS)
+    assert sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")) == sorted(DAGS)
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_a_dag_is_named_like_its_file_and_has_a_page(facts, dag_id):
+    dag = facts["dags"][dag_id]
+
+    assert dag["file"] == f"{dag_id}.py"
+    assert dag["doc"].strip().startswith(f"### {dag_id}: ")
+    assert "**After a failure**" in dag["doc"]
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_a_dag_has_tags_and_limits_and_does_not_catch_up(facts, dag_id):
+    dag = facts["dags"][dag_id]
+
+    assert dag["tags"]
+    assert dag["dagrun_timeout_s"]
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] <= 4
+
+
+@pytest.mark.parametrize("dag_id", DAGS)
+def test_every_task_has_an_owner_a_doc_a_timeout_and_retries(facts, dag_id):
+    for task_id, task in facts["dags"][dag_id]["tasks"].items():
+        assert task["owner"] == "hitscanner", task_id
+        assert task["doc"].strip(), task_id
+        assert task["execution_timeout_s"], task_id
+        assert task["retries"] == 2, task_id
+
+
+def test_the_retry_delay_is_governed_by_the_configuration_alone(facts):
+    delays = {
+        task["retry_delay_s"] for dag in facts["dags"].values() for task in dag["tasks"].values()
+    }
+
+    assert delays == {1.0}
+
+
+def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
+    mapped = {
+        task_id: task["map_index_template"]
+        for dag in facts["dags"].values()
+        for task_id, task in dag["tasks"].items()
+        if task["is_mapped"]
+    }
+
+    assert sorted(mapped) == [
+        "convert", "load_cycle", "merge", "one_vantage_point.fetch", "one_vantage_point.start",
+    ]  # fmt: skip
+    assert all(mapped.values())
+
+
+def test_traceroute_runs_daily_at_three_and_asks_for_every_key_of_the_form(facts):
+    dag = facts["dags"]["traceroute"]
+
+    assert dag["schedule"] == "0 3 * * *"
+    assert set(FORM) <= set(dag["params"])
+    assert all(param["schema"].get("type") for param in dag["params"].values())
+    assert all(param["schema"].get("title") for param in dag["params"].values())
+    assert all(param["description"] for param in dag["params"].values())
+
+
+def test_the_gate_runs_if_every_lane_failed_but_not_if_plan_failed(facts):
+    """`plan` is the one success that `all_done_min_one_success` counts when no lane succeeded."""
+    gate = facts["dags"]["traceroute"]["tasks"]["gate"]
+
+    assert gate["trigger_rule"] == "all_done_min_one_success"
+    assert gate["upstream"] == ["one_vantage_point.fetch", "plan"]
+    assert gate["outlets"] == ["raw_traces"]
+
+
+def test_nothing_but_the_gate_looks_past_a_failure(facts):
+    rules = {
+        task_id: task["trigger_rule"]
+        for dag in facts["dags"].values()
+        for task_id, task in dag["tasks"].items()
+        if task["trigger_rule"] != "all_success"
+    }
+
+    assert list(rules) == ["gate"]
+
+
+def test_links_are_merged_only_after_every_shard_was_converted(facts):
+    merge = facts["dags"]["transform"]["tasks"]["merge"]
+
+    assert merge["upstream"] == ["convert", "find_cycles"]
+    assert merge["outlets"] == ["topology_tables"]
+
+
+def test_assets_chain_the_dags(facts):
+    assert "name='raw_traces'" in facts["dags"]["transform"]["schedule"]
+    assert "name='topology_tables'" in facts["dags"]["load"]["schedule"]
+
+
+def test_a_run_that_several_events_started_is_for_all_their_cycles(facts):
+    assert facts["cycles_of_three_events"] == [
+        {"list": "sample", "cycle": "20261122T030000Z"},
+        {"list": "sample", "cycle": "20261123T030000Z"},
+    ]
+
+
+def test_parsing_imports_nothing_heavy_and_never_the_wiring(facts):
+    """`facts.py` also refuses sockets and child processes while it parses."""
+    heavy = {"kubernetes", "asyncssh", "google", "duckdb", "igraph", "plotly", "pyroute2", "pandas"}
+
+    assert heavy.isdisjoint(facts["modules"])
+    assert not [name for name in facts["ours"] if name.startswith("hitscanner.wiring")]
+
+
+def test_a_dag_serialises_to_the_same_json_each_time(facts, facts_of_another_process):
+    """Otherwise Airflow makes a new version of the DAG at every parse."""
+    assert facts["serialised"] == facts["serialised_again"]
+    assert facts["serialised"] == facts_of_another_process["serialised"]
+
+
+def test_the_examples_in_the_docstrings_of_our_plugin_are_true(facts):
+    assert sum(counts["attempted"] for counts in facts["doctests"].values()) > 0
+    assert {name: counts["failed"] for name, counts in facts["doctests"].items()} == dict.fromkeys(
+        facts["doctests"], 0
+    )
+
+
+def test_the_page_of_all_dags_is_up_to_date(tmp_path):
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(str(REPOSITORY / name) for name in ("include", "plugins")),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "hitscanner_airflow.docs"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (REPOSITORY / "docs" / "DAGS.md").read_text("utf-8") == done.stdout, "run `make docs`"
