@@ -18,6 +18,7 @@ from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import LocalTransport, Transport
 from hitscanner.pipeline import gate, load, measure, plan, transform
+from hitscanner.pipeline.plan import Plan, Sources
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
 
@@ -47,7 +48,7 @@ class Pipeline:
         plan.freeze(self.store, planned)
         return [shard.to_json() for shard in planned.shards]
 
-    def preview(self, params: dict[str, Any], logical_time: datetime) -> plan.Plan:
+    def preview(self, params: dict[str, Any], logical_time: datetime) -> Plan:
         """Plan as `plan` would and write nothing."""
         wanted = parse_traceroute_params(params)
         request = plan.Request(wanted, "preview", logical_time)
@@ -121,11 +122,11 @@ class Pipeline:
     def do_not_probe(self) -> DoNotProbe:
         """Read the do-not-probe list; raises, so that nothing is sent, when there is none."""
         file = self.settings.do_not_probe
-        return parse_do_not_probe(_read(file), str(file))
+        return parse_do_not_probe(file.read_bytes() if file.is_file() else None, str(file))
 
-    def _sources(self, params: TracerouteParams) -> plan.Sources:
+    def _sources(self, params: TracerouteParams) -> Sources:
         targets = params.inline_targets() or self.target_list(params.list_name)
-        return plan.Sources(self.inventory(), targets, self.do_not_probe())
+        return Sources(self.inventory(), targets, self.do_not_probe())
 
     def _lane(self, shard: Shard) -> measure.Lane:
         vp = self.inventory().select([shard.vp])[0]
@@ -169,5 +170,4 @@ def _cycle(names: dict[str, str]) -> Cycle:
 
 
 def _read(file: Path) -> str | None:
-    """Read text as it is: the digest of a list is that of its bytes."""
-    return file.read_bytes().decode(errors="replace") if file.is_file() else None
+    return file.read_text(errors="replace") if file.is_file() else None

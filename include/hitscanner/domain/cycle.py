@@ -1,4 +1,4 @@
-"""Name a cycle and its files: one logical time gives one name, and every path is derived from names."""
+"""Name a cycle and its files: one logical time, one name; every path is derived from names."""
 
 import re
 import zlib
@@ -106,7 +106,7 @@ class Cycle:
         return f"topology/{self.list}/{self.cycle}"
 
     def table(self, table: str) -> str:
-        """Folder of one table's partition."""
+        """Give the folder of one table's partition."""
         return f"tables/{table}/list={self.list}/cycle={self.cycle}"
 
 
@@ -150,7 +150,7 @@ class Shard:
         return f"{self.of.raw}/{self.vp}/{self.shard}.json"
 
     def table(self, table: str) -> str:
-        """This shard's file of *table*."""
+        """Give this shard's file of *table*."""
         return f"{self.of.table(table)}/vp={self.vp}/{self.shard}.parquet"
 
     def to_json(self) -> dict[str, str]:
