@@ -1,0 +1,1 @@
+"""The simulated Internet: probes in, answers of thousands of routers out, and the truth."""

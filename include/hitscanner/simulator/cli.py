@@ -1,0 +1,173 @@
+"""`hitscanner simulator`: make a world, bring it up and down, ask for the truth, score a result."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from hitscanner.errors import UsageError
+from hitscanner.simulator import addressing, lifecycle
+from hitscanner.simulator import score as scoring
+from hitscanner.simulator.lifecycle import Status
+from hitscanner.simulator.truth import TruePath, Truth, flow_of
+from hitscanner.simulator.world import World, WorldSpec, generate
+
+app = typer.Typer(help="A simulated Internet that knows the truth.", no_args_is_help=True)
+
+_DONE, _IN_PART, _FAILED = 0, 2, 3
+
+StateDir = Annotated[Path, typer.Option(help="Where the running simulator keeps its state.")]
+WorldFile = Annotated[Path, typer.Option("--world", help="World file (JSON Lines).")]
+AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object.")]
+_HOME = Path(".hitscanner/simulator")
+_WORLD = _HOME / "world.jsonl"
+
+
+@app.command()
+def world(
+    out: Annotated[Path, typer.Argument(help="File to write.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 1,
+    routers: Annotated[int, typer.Option(help="20 to 50,000.")] = 500,
+    vantage_points: Annotated[
+        str, typer.Option(help="Names separated by commas, or how many.")
+    ] = "us-0001,jp-0001,de-0001,sg-0001",
+    targets: Annotated[int, typer.Option(help="Half IPv4, half IPv6.")] = 2000,
+    kind: Annotated[str, typer.Option(help="clean or dirty.")] = "clean",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Generate a world file."""
+    if kind not in ("clean", "dirty"):
+        raise UsageError(f"--kind {kind}: say clean or dirty")
+    names = _names(vantage_points)
+    spec = WorldSpec(seed, routers, names, targets, "clean" if kind == "clean" else "dirty")
+    made = generate(spec)
+    made.dump(out)
+    sizes = {"routers": len(made.routers), "links": len(made.links), "targets": targets}
+    _answer(
+        {"world": str(out), **sizes, "vantage_points": list(names)},
+        [f"{out}: {len(made.routers)} routers, {len(made.links)} links, {targets} targets"],
+        as_json=as_json,
+    )
+
+
+@app.command()
+def up(
+    world_file: WorldFile = _WORLD, state_dir: StateDir = _HOME, *, as_json: AsJson = False
+) -> None:
+    """Bring a world up; nothing happens if it is up already."""
+    _show(lifecycle.up(world_file, state_dir), as_json=as_json)
+
+
+@app.command()
+def down(state_dir: StateDir = _HOME, *, as_json: AsJson = False) -> None:
+    """Remove what `up` made, also after a crash."""
+    _show(lifecycle.down(state_dir), as_json=as_json)
+
+
+@app.command()
+def status(state_dir: StateDir = _HOME, *, as_json: AsJson = False) -> None:
+    """Show what is up and what passed through it; exit 3 if it crashed."""
+    now = lifecycle.status(state_dir)
+    _show(now, as_json=as_json, code=_FAILED if now.state == "crashed" else _DONE)
+
+
+@app.command()
+def truth(
+    vp: Annotated[str, typer.Argument(help="Vantage point.")],
+    dst: Annotated[str, typer.Argument(help="Destination address.")],
+    world_file: WorldFile = _WORLD,
+    method: Annotated[str, typer.Option(help="scamper's method.")] = "udp-paris",
+    sport: Annotated[int, typer.Option(help="Source port of the probes.")] = 0,
+    dport: Annotated[int, typer.Option(help="Destination port, or ICMP checksum.")] = 33435,
+    gap: Annotated[int, typer.Option(help="Silent hops before the prober stops.")] = 5,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a perfect prober would see; without --sport, on every branch."""
+    made = World.load(world_file)
+    prober = made.vantage_point(vp)
+    if prober is None:
+        names = ", ".join(v.name for v in made.vantage_points)
+        raise UsageError(f"{vp}: no such vantage point; there are: {names}")
+    try:
+        version, value = addressing.parse(dst)
+    except ValueError as error:
+        raise UsageError(f"{dst}: not an IP address") from error
+    src = addressing.vp_address(version, prober.id, 1)
+    method = method if sport else method.removesuffix("-paris")
+    probed = flow_of(vp, version, src, value, method, sport, dport)
+    paths = [_path(version, path) for path in Truth(made).paths(probed, 1, gap)]
+    lines = [line for path in paths for line in _path_lines(path)]
+    _answer({"vp": vp, "dst": dst, "paths": paths}, lines, as_json=as_json)
+
+
+@app.command()
+def score(
+    traces: Annotated[list[Path], typer.Option(help="Parquet files or folders of `traces`.")],
+    links: Annotated[Path, typer.Option(help="The merged links, Parquet.")],
+    world_file: WorldFile = _WORLD,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a cycle's links with the truth; exit 2 if one is false or missing."""
+    result = scoring.score(World.load(world_file), traces, links)
+    lines = [
+        (
+            f"links: precision {result.precision:.4f}, recall {result.recall:.4f}"
+            f" ({result.found} found, {result.visible} visible, {result.ambiguous} ambiguous)"
+        ),
+        *(f"false:  {f.near} {f.far} x{f.count}: {f.reason}" for f in result.false_links),
+        *(f"missed: {f.near} {f.far} x{f.count}: {f.reason}" for f in result.missed_links),
+    ]
+    whole = result.precision == 1.0 and result.recall == 1.0
+    _answer(result.to_json(), lines, as_json=as_json, code=_DONE if whole else _IN_PART)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """
+    Read names, or a number of names to make up.
+
+    >>> _names("us-0001,jp-0001"), _names("2")
+    (('us-0001', 'jp-0001'), ('vp-0001', 'vp-0002'))
+    """
+    if text.isdigit():
+        return tuple(f"vp-{i:04d}" for i in range(1, int(text) + 1))
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _show(now: Status, *, as_json: bool, code: int = _DONE) -> None:
+    line = f"{now.state}: {now.world or 'no world'}"
+    vps = now.counts.get("vantage_points")
+    lines = [f"  {name}: {counts}" for name, counts in vps.items()] if isinstance(vps, dict) else []
+    _answer(now.to_json(), [line, *lines], as_json=as_json, code=code)
+
+
+def _path(version: addressing.Version, path: TruePath) -> dict[str, Any]:
+    hops = [
+        {
+            "ttl": hop.ttl,
+            "addr": None
+            if hop.address is None
+            else str(addressing.to_address(version, hop.address)),
+            "router": hop.router,
+        }
+        for hop in path.hops
+    ]
+    return {"stop": path.stop, "hops": hops}
+
+
+def _path_lines(path: dict[str, Any]) -> list[str]:
+    hops = [
+        f"{hop['ttl']:3}  {hop['addr'] or '*':40} router {hop['router']}" for hop in path["hops"]
+    ]
+    return [*hops, f"     {path['stop']}"]
+
+
+def _answer(
+    result: dict[str, Any], lines: list[str], *, as_json: bool, code: int = _DONE
+) -> NoReturn:
+    for line in [json.dumps(result)] if as_json else lines:
+        print(line)
+    raise typer.Exit(code)

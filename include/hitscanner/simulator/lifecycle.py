@@ -1,0 +1,285 @@
+"""Bring a simulated Internet up, look at it, take it down: namespaces, the server, its state."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pyroute2 import IPRoute, netns
+
+from hitscanner.errors import HitscannerError, MeasurementFailedError
+from hitscanner.simulator.serve import COUNTS_FILE, STATUS_FILE, write_json
+from hitscanner.simulator.world import World
+
+_STATE_FILE, _LOG_FILE, _LOCK_FILE = "state.json", "serve.log", "lock"
+_READY_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 10.0
+_POLL_S = 0.05
+
+State = Literal["up", "starting", "crashed", "down"]
+
+
+class CannotSimulateError(HitscannerError):
+    """Machine or moment do not allow a simulated Internet; the message says why."""
+
+
+class SimulatorFailedError(MeasurementFailedError):
+    """The server did not come up; the message has its last words."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is there, and what passed through it."""
+
+    state: State
+    world: str | None = None
+    """Path of the world file."""
+    pid: int | None = None
+    netns: tuple[str, ...] = ()
+    up_s: int = 0
+    unsent: int = 0
+    """Replies the kernel did not take."""
+    counts: dict[str, object] = field(default_factory=dict)
+    """`Counts.summary` of the server, at most a second old."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as JSON values."""
+        return asdict(self) | {"netns": list(self.netns)}
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What `up` made, written down before it makes it, so that `down` can always undo it."""
+
+    world: str
+    sha256: str
+    netns: tuple[str, ...]
+    pid: int | None = None
+    started: str | None = None
+    """Start time of the process by /proc: a pid alone may have been given to another."""
+
+
+def up(world_path: Path, state_dir: Path) -> Status:
+    """
+    Bring a world up and return when it answers.
+
+    A second call with the same world changes nothing; what a crashed one left is removed first.
+
+    Raises:
+        CannotSimulateError: not root, no /dev/net/tun, no `ip`, another world is up here, or a
+            namespace is in use by somebody else.
+        WorldFileError: the world file is no world.
+        SimulatorFailedError: the server died or did not get ready.
+    """
+    _check_machine()
+    world = World.load(world_path)
+    digest = hashlib.sha256(world_path.read_bytes()).hexdigest()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with _locked(state_dir):
+        made = _read_made(state_dir)
+        if made is not None and _is_alive(made):
+            return _already_up(made, digest, state_dir)
+        _undo(made, state_dir)
+        names = tuple(vp.netns for vp in world.vantage_points)
+        _refuse_foreign(names)
+        made = _Made(str(world_path.resolve()), digest, names)
+        write_json(state_dir / _STATE_FILE, asdict(made))
+        try:
+            for name in names:
+                netns.create(name)
+            _start(made, state_dir)
+        except BaseException:
+            _undo(_read_made(state_dir), state_dir)
+            raise
+    return status(state_dir)
+
+
+def down(state_dir: Path) -> Status:
+    """Remove exactly what `up` made, also after a crash; return the last status before that."""
+    if not state_dir.is_dir():
+        return Status("down")
+    _need_root()
+    with _locked(state_dir):
+        made = _read_made(state_dir)
+        if made is not None:
+            _stop(made)
+        last = status(state_dir)
+        _undo(made, state_dir)
+    (state_dir / _LOCK_FILE).unlink(missing_ok=True)
+    with suppress(OSError):
+        state_dir.rmdir()
+    return Status("down", last.world, None, last.netns, last.up_s, last.unsent, last.counts)
+
+
+def status(state_dir: Path) -> Status:
+    """Return what is there; needs no rights and changes nothing."""
+    made = _read_made(state_dir)
+    if made is None:
+        return Status("down")
+    said = _read_json(state_dir / STATUS_FILE)
+    fresh = said.get("pid") == made.pid
+    state: State = "crashed" if not _is_alive(made) else "up" if fresh else "starting"
+    return Status(
+        state,
+        made.world,
+        made.pid,
+        made.netns,
+        int(said.get("up_s", 0)),
+        int(said.get("unsent", 0)),
+        said.get("counts", {}),
+    )
+
+
+def _check_machine() -> None:
+    _need_root()
+    if not Path("/dev/net/tun").exists():
+        raise CannotSimulateError(
+            "/dev/net/tun is missing; run `modprobe tun`, or pass the device in"
+        )
+    if shutil.which("ip") is None:
+        raise CannotSimulateError("`ip` is missing; install the package iproute2")
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        raise CannotSimulateError("network namespaces need root; run it as root")
+
+
+def _already_up(made: _Made, digest: str, state_dir: Path) -> Status:
+    if made.sha256 != digest:
+        raise CannotSimulateError(
+            f"another world is up in {state_dir} ({made.world});"
+            f" run `hitscanner simulator down --state-dir {state_dir}` first"
+        )
+    return status(state_dir)
+
+
+def _refuse_foreign(names: tuple[str, ...]) -> None:
+    """Take over empty namespaces of our names, which only a crash leaves; refuse others."""
+    for name in set(names) & set(netns.listnetns()):
+        if _has_devices(name):
+            raise CannotSimulateError(
+                f"network namespace {name} is in use; take the other simulator down,"
+                f" or run `ip netns delete {name}`"
+            )
+        netns.remove(name)
+
+
+def _has_devices(name: str) -> bool:
+    netns.pushns(name)
+    try:
+        with IPRoute() as ip:
+            return any(link.get("ifname") != "lo" for link in ip.get_links())
+    finally:
+        netns.popns()
+
+
+def _start(made: _Made, state_dir: Path) -> None:
+    """Start the server in a session of its own, note its pid, wait until it says it is ready."""
+    argv = [
+        sys.executable,
+        "-m",
+        "hitscanner.simulator.serve",
+        made.world,
+        str(state_dir.resolve()),
+    ]
+    package_root = Path(__file__).parents[2]
+    (state_dir / STATUS_FILE).unlink(missing_ok=True)
+    with (state_dir / _LOG_FILE).open("wb") as log:
+        server = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=package_root,
+        )
+    now_made = _Made(made.world, made.sha256, made.netns, server.pid, _start_time(server.pid))
+    write_json(state_dir / _STATE_FILE, asdict(now_made))
+    deadline = time.monotonic() + _READY_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise SimulatorFailedError(f"the simulator stopped: {_last_words(state_dir)}")
+        if _read_json(state_dir / STATUS_FILE).get("pid") == server.pid:
+            return
+        time.sleep(_POLL_S)
+    raise SimulatorFailedError(
+        f"the simulator was not ready in {_READY_TIMEOUT_S:.0f} s; try again"
+    )
+
+
+def _last_words(state_dir: Path) -> str:
+    lines = (state_dir / _LOG_FILE).read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _stop(made: _Made) -> None:
+    """End the server, gently first."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if made.pid is None or not _is_alive(made):
+            return
+        with suppress(ProcessLookupError):
+            os.kill(made.pid, number)
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
+        while _is_alive(made) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+
+def _undo(made: _Made | None, state_dir: Path) -> None:
+    """Remove server, namespaces and files; devices, addresses and routes go with the server."""
+    if made is not None:
+        _stop(made)
+        for name in set(made.netns) & set(netns.listnetns()):
+            netns.remove(name)
+    for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, _STATE_FILE):
+        (state_dir / name).unlink(missing_ok=True)
+        (state_dir / f"{name}.partial").unlink(missing_ok=True)
+
+
+def _is_alive(made: _Made) -> bool:
+    return made.pid is not None and _start_time(made.pid) == made.started is not None
+
+
+def _start_time(pid: int) -> str | None:
+    """Return field 22 of /proc/PID/stat (proc(5)); None if there is no such process or it ended."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return None
+    return None if after_name[0] == "Z" else after_name[19]
+
+
+def _read_made(state_dir: Path) -> _Made | None:
+    stored = _read_json(state_dir / _STATE_FILE)
+    return _Made(**{**stored, "netns": tuple(stored["netns"])}) if stored else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@contextmanager
+def _locked(state_dir: Path) -> Iterator[None]:
+    """Let one `up` or `down` at a time work in a state directory."""
+    with (state_dir / _LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CannotSimulateError(
+                f"another `up` or `down` is at work in {state_dir}; wait for it to end"
+            ) from error
+        yield

@@ -1,0 +1,138 @@
+"""The process that answers: one TAP per vantage point, a heap of replies that are under way."""
+
+import ctypes
+import gc
+import heapq
+import json
+import os
+import select
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hitscanner.simulator.counts import Counts
+from hitscanner.simulator.objects import VantagePoint
+from hitscanner.simulator.reply import Responder
+from hitscanner.simulator.tap import open_tap
+from hitscanner.simulator.world import World
+
+STATUS_FILE = "status.json"
+COUNTS_FILE = "counts.json"
+_FRAMES_PER_TURN = 64
+_FRAME_BYTES = 2048
+_STATUS_EVERY_NS = 1_000_000_000
+_COUNTS_EVERY = 10
+"""Turns of the status file between two of the counts file."""
+_PR_SET_TIMERSLACK = 29
+
+
+@dataclass(slots=True)
+class _Tap:
+    vp: VantagePoint
+    file: int
+
+
+class Server:
+    """Reads probes, asks the responder, writes replies when they are due."""
+
+    def __init__(self, world: World, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._counts = Counts(world)
+        self._responder = Responder(world, self._counts)
+        self._taps = {vp.id: _Tap(vp, open_tap(vp)) for vp in world.vantage_points}
+        self._by_file = {tap.file: tap for tap in self._taps.values()}
+        self._due: list[tuple[int, int, int, bytes]] = []
+        """(when, number, vp, frame): the number keeps replies of one instant in order."""
+        self._number = 0
+        self._unsent = 0
+        self._stopping = False
+        self._started_ns = time.monotonic_ns()
+        self._turn = 0
+
+    def run(self) -> None:
+        """Serve until told to stop by SIGTERM or SIGINT; leave the last counts behind."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop())
+        self._write_status("ready")
+        next_status = time.monotonic_ns() + _STATUS_EVERY_NS
+        while not self._stopping:
+            now = time.monotonic_ns()
+            self._send_due(now)
+            if now >= next_status:
+                self._write_status("ready")
+                next_status = now + _STATUS_EVERY_NS
+            wake = min(next_status, self._due[0][0]) if self._due else next_status
+            timeout_s = max(0.0, (wake - time.monotonic_ns()) / 1e9)
+            # select counts in microseconds; epoll would round each delay up to a millisecond.
+            readable, _, _ = select.select(self._by_file, (), (), timeout_s)
+            for file in readable:
+                self._read(self._by_file[file])
+        self._turn = 0
+        self._write_status("stopped")
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _read(self, tap: _Tap) -> None:
+        """Take what waits on one device, but not so much that the others wait long."""
+        for _ in range(_FRAMES_PER_TURN):
+            try:
+                frame = os.read(tap.file, _FRAME_BYTES)
+            except BlockingIOError:
+                return
+            now = time.monotonic_ns()
+            for reply in self._responder.answer(tap.vp, frame, (now - self._started_ns) // 1000):
+                self._number += 1
+                due = now + reply.delay_us * 1000
+                heapq.heappush(self._due, (due, self._number, reply.vp, reply.frame))
+
+    def _send_due(self, now: int) -> None:
+        while self._due and self._due[0][0] <= now:
+            _, _, vp, frame = heapq.heappop(self._due)
+            tap = self._taps[vp]
+            try:
+                os.write(tap.file, frame)
+            except OSError:
+                # The device is down or full: as on a real network the packet is gone.
+                self._unsent += 1
+            else:
+                self._counts.reply(tap.vp.name)
+
+    def _write_status(self, state: str) -> None:
+        status: dict[str, object] = {"state": state, "pid": os.getpid(), "unsent": self._unsent}
+        status["up_s"] = (time.monotonic_ns() - self._started_ns) // 1_000_000_000
+        write_json(self._state_dir / STATUS_FILE, status | {"counts": self._counts.summary()})
+        if self._turn % _COUNTS_EVERY == 0:
+            write_json(self._state_dir / COUNTS_FILE, self._counts.details())
+        self._turn += 1
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file in one step, so that a reader sees the old or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(value))
+    partial.replace(path)
+
+
+def main(world_path: Path, state_dir: Path) -> None:
+    """Run the server of one world until it is told to stop."""
+    server = Server(World.load(world_path), state_dir)
+    _be_prompt()
+    server.run()
+
+
+def _be_prompt() -> None:
+    """Wake when due, not 50 us later, and never stop to look for garbage: the world stays."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1)
+    with suppress(PermissionError):
+        os.nice(-5)
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

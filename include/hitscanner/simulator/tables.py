@@ -1,0 +1,131 @@
+"""Read the tables that a cycle leaves: the one place of the simulator that knows their columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from hitscanner.errors import UsageError
+from hitscanner.simulator import addressing
+from hitscanner.simulator.addressing import Version
+
+
+class TableError(UsageError):
+    """A table is missing or has not the columns that docs/formats.md promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the score needs of a row of `traces`."""
+
+    vp: str
+    version: Version
+    src: int
+    dst: int
+    method: str
+    sport: int
+    dport: int
+    first_hop: int
+    gap_limit: int
+    """0 is no limit."""
+    stop_reason: str
+    hop_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLink:
+    """What the score needs of a row of `links`."""
+
+    version: Version
+    near: int
+    far: int
+    stars: int
+    freq: int
+    ambiguous: bool
+
+
+def read_traces(paths: Sequence[Path]) -> list[Trace]:
+    """
+    Return the traces of files, or of all `*.parquet` below folders.
+
+    Raises:
+        TableError: naming the file or the column that is missing.
+    """
+    files = [file for path in paths for file in _files(path)]
+    if not files:
+        raise TableError("no traces: give the Parquet files of the table `traces`")
+    columns = (
+        "vp, src_addr, dst_addr, type, sport, dport, first_hop, gap_limit, stop_reason, hop_count"
+    )
+    return [_trace(row) for row in _select(columns, files)]
+
+
+def read_links(path: Path) -> list[FoundLink]:
+    """
+    Return the links of a merged table.
+
+    Raises:
+        TableError: naming the file or the column that is missing.
+    """
+    files = _files(path)
+    marks = [name for name in _columns(files) if name.startswith("ambiguous")]
+    mark = " or ".join(f"coalesce({name} <> 0, false)" for name in marks) or "false"
+    rows = _select(f'"in", "out", stars, freq, {mark}', files)
+    return [_link(row) for row in rows]
+
+
+def _trace(row: tuple[Any, ...]) -> Trace:
+    vp, src, dst, method, sport, dport, first_hop, gap_limit, stop_reason, hop_count = row
+    version, dst_value = addressing.parse(str(dst))
+    src_value = addressing.parse(str(src))[1] if src else 0
+    return Trace(
+        str(vp),
+        version,
+        src_value,
+        dst_value,
+        str(method),
+        sport or 0,
+        dport or 0,
+        1 if first_hop is None else first_hop,
+        gap_limit or 0,
+        str(stop_reason),
+        hop_count,
+    )
+
+
+def _link(row: tuple[Any, ...]) -> FoundLink:
+    near, far, stars, freq, is_ambiguous = row
+    version, near_value = addressing.parse(str(near))
+    return FoundLink(version, near_value, addressing.parse(str(far))[1], stars, freq, is_ambiguous)
+
+
+def _files(path: Path) -> list[Path]:
+    files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    for file in files:
+        if not file.is_file():
+            raise TableError(f"{file} is missing; run the transform of this cycle first")
+    return files
+
+
+def _columns(files: Sequence[Path]) -> list[str]:
+    described = _run("describe select * from read_parquet(?, union_by_name => true)", files)
+    return [str(row[0]) for row in described]
+
+
+def _select(columns: str, files: Sequence[Path]) -> list[tuple[Any, ...]]:
+    # The columns are ours, the files are bound: nothing of this comes from outside.
+    query = (
+        f"select {columns} from read_parquet(?, union_by_name => true, hive_partitioning => false)"  # noqa: S608
+    )
+    return _run(query, files)
+
+
+def _run(query: str, files: Sequence[Path]) -> list[tuple[Any, ...]]:
+    try:
+        with duckdb.connect() as database:
+            return database.execute(query, [[str(file) for file in files]]).fetchall()
+    except duckdb.Error as error:
+        first_line = str(error).splitlines()[0]
+        raise TableError(f"{files[0]}: {first_line}; transform the cycle again") from error
