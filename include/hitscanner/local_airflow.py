@@ -28,7 +28,7 @@ COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 START_TIMEOUT_S = 180.0
 """Standalone needs about 30 s on two cores; a busy machine several times that."""
 
-INTERRUPT_GRACE_S = 20.0
+INTERRUPT_GRACE_S = 12.0
 """After SIGINT standalone stops its four children in about 6 s."""
 
 TERMINATE_GRACE_S = 10.0
