@@ -6,6 +6,7 @@ Nothing here imports Airflow; that costs seconds, and the commands here shall an
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -106,16 +107,17 @@ def start(environment: Mapping[str, str], *, timeout_s: float = START_TIMEOUT_S)
         timeout_s: how long to wait for health.
 
     Returns:
-        The address of the UI.
+        The address of the UI: of one that was running, the port it was started with.
 
     Raises:
         PortTakenError: if another program has the port.
         LocalAirflowError: if it ends or is not healthy in time; it is stopped then.
     """
-    home, url = Path(environment["AIRFLOW_HOME"]), environment["AIRFLOW__API__BASE_URL"]
+    home = Path(environment["AIRFLOW_HOME"])
     if running(home) is None:
         refuse_taken_port(int(environment["AIRFLOW__API__PORT"]))
         _spawn(home, environment)
+    url = _pid_file(home).read_text().split()[1]
     try:
         wait_until_healthy(url, is_alive=lambda: running(home) is not None, timeout_s=timeout_s)
     except LocalAirflowError as error:
@@ -145,9 +147,9 @@ def stop(home: Path) -> bool:
 def running(home: Path) -> int | None:
     """Give the process id of the standalone of *home*, None if there is none."""
     try:
-        pid = int(_pid_file(home).read_text())
+        pid = int(_pid_file(home).read_text().split()[0])
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
+    except (OSError, ValueError, IndexError):
         return None
     # A pid is used again in time; and a zombie has an empty command line.
     return pid if b"standalone" in words else None
@@ -226,6 +228,15 @@ def expand_conf(argv: Sequence[str], examples: Path) -> list[str]:
     return words
 
 
+def main(argv: Sequence[str]) -> None:
+    """Become Airflow's own command line, with `--conf @FILE` expanded."""
+    try:
+        words = expand_conf(argv, Path(__file__).resolve().parents[1] / "examples")
+    except UsageError as error:
+        raise SystemExit(f"airflow: {error}") from None
+    os.execv(sys.executable, [sys.executable, "-m", "airflow", *words])  # noqa: S606 no shell wanted
+
+
 def _read_conf(name: str, examples: Path) -> str:
     candidates = [Path(name), examples / f"{name}.json"]
     file = next((path for path in candidates if path.is_file()), None)
@@ -248,7 +259,7 @@ def _unhealthy(url: str) -> list[str]:
 
 
 def _spawn(home: Path, environment: Mapping[str, str]) -> None:
-    _write_shim(home)
+    _write_shim(home, environment)
     _log(home).parent.mkdir(parents=True, exist_ok=True)
     with _log(home).open("ab") as log:
         process = subprocess.Popen(
@@ -259,23 +270,28 @@ def _spawn(home: Path, environment: Mapping[str, str]) -> None:
             stderr=log,
             start_new_session=True,  # its own group, to be stopped as a whole
         )
-    _pid_file(home).write_text(f"{process.pid}\n")
+    _pid_file(home).write_text(f"{process.pid}\n{environment['AIRFLOW__API__BASE_URL']}\n")
 
 
-def _write_shim(home: Path) -> None:
+def _write_shim(home: Path, environment: Mapping[str, str]) -> None:
     """
-    Put an `airflow` before the real one that serves no log files.
+    Put an `airflow` into `home/bin`, for people and for standalone itself.
 
-    Standalone starts its parts as `airflow scheduler` and so on; two of them would listen on every
-    interface (8793, 8794) to serve logs that here lie on the same disk.
+    It knows its environment, so that it works from any shell, and `--conf @FILE`.  Standalone
+    starts its parts as `airflow scheduler` and so on; two of these would listen on every interface
+    (8793, 8794) to serve logs that here lie on the same disk.
     """
+    ours = sorted(key for key in environment if key.startswith(("AIRFLOW", "HITSCANNER", "PYTHON")))
+    exports = "".join(f"export {key}={shlex.quote(environment[key])}\n" for key in ours)
+    python = shlex.quote(sys.executable)
     shim = home / "bin" / "airflow"
     shim.parent.mkdir(parents=True, exist_ok=True)
-    real = f"{sys.executable} -m airflow"
     shim.write_text(
-        "#!/bin/sh\n"
-        f'case "$1" in scheduler|triggerer) exec {real} "$@" --skip-serve-logs ;; esac\n'
-        f'exec {real} "$@"\n'
+        f"#!/bin/sh\n{exports}"
+        f'case "$1" in\n'
+        f'scheduler | triggerer) exec {python} -m airflow "$@" --skip-serve-logs ;;\n'
+        f'*) exec {python} -m hitscanner.local_airflow "$@" ;;\n'
+        "esac\n"
     )
     shim.chmod(0o755)
 
@@ -306,3 +322,7 @@ def _gone(pid: int, grace_s: float) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
