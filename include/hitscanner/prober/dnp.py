@@ -16,6 +16,9 @@ from pathlib import Path
 
 from .errors import RefusedError
 
+V4_MAPPED = bytes(10) + b"\xff\xff"
+"""First bytes of an IPv6 address that means an IPv4 one (RFC 4291, 2.5.5.2)."""
+
 
 @dataclass(frozen=True)
 class DoNotProbe:
@@ -31,6 +34,8 @@ class DoNotProbe:
     ends: dict[int, list[bytes]]
 
     def __contains__(self, packed: bytes) -> bool:
+        if packed.startswith(V4_MAPPED) and len(packed) == 16 and packed[12:] in self:
+            return True
         starts = self.starts[len(packed)]
         at = bisect_right(starts, packed) - 1
         return at >= 0 and packed <= self.ends[len(packed)][at]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import re
 import shutil
@@ -125,23 +124,21 @@ def check_sources(spec: JobSpec, targets: Iterable[bytes]) -> None:
 
 
 def _check_present(family: int, source: str) -> None:
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((source, 0))
-        except OSError as error:
-            if error.errno != errno.EADDRNOTAVAIL:
-                raise
-            raise RefusedError(
-                f"source address {source} is not on this machine; "
-                "correct the inventory, or the host"
-            ) from error
+    except OSError as error:
+        raise RefusedError(
+            f"source address {source} is not on this machine ({error.strerror}); "
+            "correct the inventory, or the host"
+        ) from error
 
 
 def _source_for(family: int, target: str) -> str | None:
     """Return the address that packets to *target* leave from; None if there is no route."""
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((target, 33434))
-        except OSError:  # no route: scamper will record that, per target
-            return None
-        return str(probe.getsockname()[0])
+            return str(probe.getsockname()[0])
+    except OSError:  # no route: scamper will record that, per target
+        return None

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .dnp import DoNotProbe
@@ -92,11 +93,20 @@ class Ledger:
         tail.read()
         asked = self._asked(number)
         done = (tail.destinations & asked) - self.done
-        if done and tail.probes:
+        begun = _read_note(self.paths.slice_file(number, ".begun"))
+        if done and tail.probes and begun:
             self._cut_torn(number, tail)
             is_complete = exit_status == 0 and tail.has_cycle_stop and not excluded
             failed = asked - done - self.excluded if is_complete else set()
-            note = self._describe(number, len(done), exit_status, excluded, failed)
+            note = {
+                **begun,
+                **self._measure(number),
+                "done": len(done),
+                "failed": len(failed),
+                "failed_targets": sorted(self.targets[target] for target in failed),
+                "excluded": excluded,
+                "exit_status": exit_status,
+            }
             write_json(self.paths.slice_file(number, ".json"), note)
             rename_whole(partial, self.paths.slice_file(number))
             self._count(number, note, done, tail.replies)
@@ -111,23 +121,14 @@ class Ledger:
             os.truncate(partial, tail.at)
         sync(partial)
 
-    def _describe(
-        self, number: int, done: int, exit_status: int | None, excluded: int, failed: set[bytes]
-    ) -> dict[str, Any]:
+    def _measure(self, number: int) -> dict[str, Any]:
         partial = self.paths.slice_file(number, ".warts" + PARTIAL)
-        begun = json.loads(self.paths.slice_file(number, ".begun").read_text())
         stat = partial.stat()
         return {
-            **begun,
             "name": self.paths.slice_file(number).name,
             "sha256": sha256_of(partial),
             "size_bytes": stat.st_size,
-            "done": done,
-            "failed": len(failed),
-            "failed_targets": sorted(self.targets[target] for target in failed),
-            "excluded": excluded,
             "ended_at": stat.st_mtime,
-            "exit_status": exit_status,
         }
 
     def _asked(self, number: int) -> set[bytes]:
@@ -139,15 +140,15 @@ class Ledger:
 
     def _load_slice(self, number: int) -> None:
         path = self.paths.slice_file(number)
-        note = json.loads(self.paths.slice_file(number, ".json").read_text())
-        if not path.is_file() or sha256_of(path) != note["sha256"]:
+        note = _read_note(self.paths.slice_file(number, ".json"))
+        if note is None or not path.is_file() or sha256_of(path) != note["sha256"]:
             self.log(f"slice {number:04d} is missing or damaged: its targets are probed again")
             if path.is_file():
                 path.replace(self.paths.slice_file(number, ".bad"))
             self.paths.slice_file(number, ".json").unlink()
             self.next_number = max(self.next_number, number + 1)
             return
-        if any(note["name"] == kept["name"] for kept in self.slices):
+        if any(note["name"] == kept["name"] for kept in self.slices):  # saved a moment ago
             return
         tail = Tail(path)
         tail.read()
@@ -157,6 +158,7 @@ class Ledger:
         self.slices.append(note)
         self.slices.sort(key=lambda each: str(each["name"]))
         self.done |= done
+        self.excluded -= done  # finished before the opt-out came
         packed = {pack(text) for text in note["failed_targets"]}
         self.failed = (self.failed | {each for each in packed if each}) - self.done
         self.replies += replies
@@ -170,3 +172,12 @@ class Ledger:
         for pattern in ("*.begun", "*.targets", "*.tmp"):
             for left in self.paths.slices.glob(pattern):
                 left.unlink()
+
+
+def _read_note(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in *path*; None if it is missing or a broken disk garbled it."""
+    try:
+        note = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def run(path: Path, centre_time_s: float, scamper: str = "scamper") -> dict[str,
         RefusedError: if another prober runs the job.
         FailedError: if not even `shard.json` could be written.
     """
-    offset_base_s = time.time()
+    started_at = time.time()
     paths = open_job_dir(path)
     spec = load_job(paths)
     with job_lock(paths.lock):
@@ -68,8 +69,25 @@ def run(path: Path, centre_time_s: float, scamper: str = "scamper") -> dict[str,
         except BadJobError as error:  # said by whoever called; the log is for those who come later
             log.record(str(error))
             raise
-        job = Run(paths, spec, ledger, log, Facts(started_at=offset_base_s))
+        job = Run(paths, spec, ledger, log, Facts(started_at))
         return job.run(centre_time_s, scamper)
+
+
+@dataclass
+class Slice:
+    """A slice in work."""
+
+    number: int
+    argv: list[str]
+    targets: set[bytes]
+    tail: Tail
+    said_from: int
+    """Size of the log before scamper could say anything, bytes."""
+
+    excluded: set[bytes] = field(default_factory=set)
+    """Targets that an opt-out took out before they were finished."""
+
+    began: float = field(default_factory=time.monotonic)
 
 
 class Run:
@@ -84,6 +102,7 @@ class Run:
         self.slice_size = targets_per_slice(spec)
         self.probing_s = 0.0
         self.done_before = 0
+        self.waiting_why = ""
 
     def run(self, centre_time_s: float, scamper: str) -> dict[str, Any]:
         """Check, probe, and write `shard.json` whatever happened."""
@@ -139,8 +158,9 @@ class Run:
                 self._probe_slice(scamper, targets)
 
     def _wait(self, why: str) -> None:
-        if self.progress.is_due("waiting"):
+        if why != self.waiting_why:
             self.log.event(why)
+            self.waiting_why = why
         self._show("waiting", None)
         if self.watch.check():
             self.ledger.exclude(self.watch.dnp)
@@ -153,61 +173,54 @@ class Run:
         Raises:
             ProberError: why no further slice is to follow.
         """
+        work = self._begin_slice(scamper, targets)
+        running = _start(work.argv, self.log)
+        reason: ProberError | None = None
+        status: int | None = None
+        try:
+            with _disk_errors(self.paths.path):
+                status = self._follow(running, work)
+        except ProberError as caught:
+            reason = caught
+        ended_by_us = status is None
+        if ended_by_us:
+            status = running.end()
+            work.tail.read()
+        self.probing_s += time.monotonic() - work.began
+        kept = self.ledger.keep(work.number, status, len(work.excluded - work.tail.destinations))
+        if not ended_by_us:
+            self._judge(work, status, kept)
+        if reason is not None:
+            raise reason
+
+    def _begin_slice(self, scamper: Scamper, targets: list[bytes]) -> Slice:
         number = self.ledger.next_number
         output = self.paths.slice_file(number, ".warts" + PARTIAL)
         argv = argv_of(self.spec, scamper.path, output, self.paths.slice_file(number, ".targets"))
         about = {"argv": argv, "started_at": time.time(), "dnp_sha256": self.watch.dnp.sha256}
         self.ledger.begin(targets, about)
         self.log.event(f"slice {number:04d}: {len(targets)} targets")
-        said_from, began = self.log.size(), time.monotonic()
-        tail = Tail(output)
-        self._show("probing", tail)
-        running = start(argv, self.log.fd)
-        excluded: set[bytes] = set()
-        reason: ProberError | None = None
-        status: int | None = None
-        try:
-            status = self._follow(running, tail, set(targets), excluded)
-        except ProberError as caught:
-            reason = caught
-        except OSError as caught:
-            reason = disk_error(output, caught)
-        ended_by_us = status is None
-        if ended_by_us:
-            status = running.end()
-        self.probing_s += time.monotonic() - began
-        kept = self.ledger.keep(number, status, len(excluded - tail.destinations))
-        if not ended_by_us:
-            self._judge(number, status, kept, said_from, set(targets))
-        if reason is not None:
-            raise reason
+        work = Slice(number, argv, set(targets), Tail(output), self.log.size())
+        self._show("probing", work.tail)
+        return work
 
-    def _follow(
-        self, running: Running, tail: Tail, targets: set[bytes], excluded: set[bytes]
-    ) -> int | None:
-        """
-        Wait for scamper; return its exit status, or None if it is to be ended for an opt-out.
-
-        *excluded* receives the targets of the slice that a new do-not-probe list names.
-        """
-        began = time.monotonic()
+    def _follow(self, running: Running, work: Slice) -> int | None:
+        """Wait for scamper; return its exit status, or None if an opt-out is to end it."""
         while True:
             status = running.wait(TICK_S)
             if status is not None:
                 return status
-            tail.read()
-            self._show("probing", tail, time.monotonic() - began)
+            work.tail.read()
+            self._show("probing", work.tail, time.monotonic() - work.began)
             if self.watch.check():
                 self.ledger.exclude(self.watch.dnp)
-                unfinished = {t for t in targets - tail.destinations if t in self.watch.dnp}
-                if unfinished:
-                    excluded |= unfinished
-                    self.log.event(f"opt-out: {len(unfinished)} targets leave the running slice")
+                unfinished = work.targets - work.tail.destinations
+                work.excluded |= {target for target in unfinished if target in self.watch.dnp}
+                if work.excluded:
+                    self.log.event(f"opt-out: {len(work.excluded)} targets leave the slice")
                     return None
 
-    def _judge(
-        self, number: int, status: int | None, kept: Tail, said_from: int, targets: set[bytes]
-    ) -> None:
+    def _judge(self, work: Slice, status: int | None, kept: Tail) -> None:
         """Raise FailedError unless scamper ended well by itself: exit status 0 proves nothing."""
         fault = None
         if status:
@@ -222,11 +235,11 @@ class Run:
         if fault is None:
             return
         ledger = self.ledger
-        ledger.failed |= targets - ledger.done - ledger.excluded
-        said = self.log.last_line_since(said_from)
+        ledger.failed |= work.targets - ledger.done - ledger.excluded
+        said = self.log.last_line_since(work.said_from)
         raise FailedError(
-            f"slice {number:04d}: {fault}{' (' + said + ')' if said else ''}; what is finished is "
-            "kept, run the job again"
+            f"slice {work.number:04d}: {fault}{' (' + said + ')' if said else ''}; what is "
+            "finished is kept, run the job again"
         )
 
     def _show(self, state: str, tail: Tail | None, elapsed_s: float = 0.0) -> None:
@@ -237,7 +250,7 @@ class Run:
         unsettled = len(ledger.targets) - len(ledger.failed) - len(ledger.excluded) - done
         remaining = max(0, unsettled)
         planned_per_s = self.slice_size / self.spec.slice_s
-        more = -(-sum(1 for _ in ledger.pending()) // self.slice_size)
+        more = -(-ledger.counts()["unassigned"] // self.slice_size)
         self.progress.write(
             Progress(
                 state=state,
@@ -262,3 +275,12 @@ def _disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(Path(error.filename or path), error) from error
+
+
+def _start(argv: list[str], log: EventLog) -> Running:
+    try:
+        return start(argv, log.fd)
+    except OSError as error:
+        raise FailedError(
+            f"{argv[0]} does not start: {error.strerror}; repair it and run the job again"
+        ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -61,7 +62,8 @@ class Running:
 
     def _dismiss_warden(self) -> None:
         if self.warden_fd >= 0:
-            os.write(self.warden_fd, _DISMISSED)
+            with suppress(BrokenPipeError):  # somebody has killed it
+                os.write(self.warden_fd, _DISMISSED)
             os.close(self.warden_fd)
             os.waitpid(self.warden_pid, 0)
             self.warden_fd = -1

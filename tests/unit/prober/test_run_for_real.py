@@ -245,6 +245,37 @@ def test_an_opt_out_leaves_a_running_slice_and_the_rest_is_probed(vp_job, networ
     assert slices[0]["dnp_sha256"] != slices[1]["dnp_sha256"]
 
 
+def test_an_opt_out_of_finished_targets_too_counts_each_target_once(vp_job, network):
+    job = vp_job([*network.fast(15), *network.silent(2)], gap=255, **SLOW)
+    prober = job.start()
+    job.wait_until_finished(15)
+
+    new = job.spool / "dnp.new"
+    new.write_text("100.99.0.0/16\n")
+    new.replace(job.spool / "dnp.txt")
+
+    assert prober.wait(60) == 0
+    assert account(job) == [17, 15, 0, 2, 0]
+
+
+def test_a_prober_killed_again_and_again_ends_with_every_target_once(vp_job, network):
+    job = vp_job(network.fast(40), slice_s=20, rate_pps=16, max_pps=16)  # slices of 20
+    for finished in (3, 9, 19, 24):
+        prober = job.start()
+        job.wait_until_finished(finished)
+        prober.kill()
+        prober.wait()
+
+    assert job.run().returncode == 0
+    assert account(job) == [40, 40, 0, 0, 0]
+    assert destinations(job) == dict.fromkeys(network.fast(40), 1)
+    assert sorted(job.names()) == sorted(
+        f"{number:04d}{ending}"
+        for number in range(len(job.shard()["slices"]))
+        for ending in (".json", ".warts")
+    )
+
+
 def test_an_opt_out_that_meets_nothing_unfinished_interrupts_nothing(vp_job, network):
     job = vp_job(network.fast(30), **SLOW)
     prober = job.start()
@@ -312,7 +343,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_finished(vp_job, 
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("cannot mount a tmpfs")
     try:
-        job = vp_job(network.fast(200), spool=spool, **SLOW)
+        job = vp_job(network.fast(60), spool=spool, **SLOW)
         prober = job.start()
         job.wait_until_finished(2)
         fill(spool / "ballast")
@@ -325,7 +356,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_finished(vp_job, 
         (spool / "ballast").unlink()
         second = job.run()
         assert second.returncode == 0
-        assert dict.fromkeys(network.fast(200), 1) == destinations(job)
+        assert dict.fromkeys(network.fast(60), 1) == destinations(job)
     finally:
         subprocess.run(["umount", "-l", str(spool)], check=True)
 
