@@ -71,6 +71,7 @@ def _report(job: Job, targets: list[str], done: list[str], pieces: list[bytes]) 
             "size_bytes": len(data),
             "targets": len(done),
             "done": len(done),
+            "failed": 0,
             "excluded": 0,
             "exit_status": 0,
             "argv": ["scamper"],

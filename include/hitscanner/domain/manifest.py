@@ -30,6 +30,7 @@ class Slice(_Record):
     size_bytes: int
     targets: int
     done: int
+    failed: int
     excluded: int
     started_at: float
     ended_at: float

@@ -1,5 +1,6 @@
 """Have a shard probed, and bring back what was finished of it: verified, joined, counted."""
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -8,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import zstandard
+from pydantic import ValidationError
 
 from hitscanner.domain.cycle import Shard
 from hitscanner.domain.do_not_probe import DoNotProbe
@@ -93,9 +95,12 @@ def _is_fetched(store: Store, shard: Shard) -> bool:
 
 
 def _job(lane: Lane, shard: Shard) -> Job:
+    """Give the planned job with the do-not-probe list as it is now: opting out is never late."""
+    planned = json.loads(lane.store.read(shard.job))
+    job = planned | {"dnp_sha256": lane.do_not_probe.sha256}
     return Job(
         shard=shard,
-        job=lane.store.read(shard.job),
+        job=json.dumps(job, indent=2, sort_keys=True).encode() + b"\n",
         targets=lane.store.read(shard.targets),
         do_not_probe=lane.do_not_probe.text.encode(),
     )
@@ -109,12 +114,19 @@ def _wait(lane: Lane, shard: Shard) -> ProberReport | str:
         if lane.transport.is_running(lane.vp, shard):
             seen = now
         elif report := lane.transport.report(lane.vp, shard):
-            return ProberReport.from_bytes(report)
+            return _read_report(report)
         elif now - seen > START_S:
             return f"its prober is not running: {lane.transport.last_words(lane.vp, shard)}"
         if now - begun > lane.deadline_s + GRACE_S:
             return f"its prober is still running {GRACE_S:.0f} s past its deadline"
         lane.clock.sleep(POLL_S)
+
+
+def _read_report(data: bytes) -> ProberReport | str:
+    try:
+        return ProberReport.from_bytes(data)
+    except ValidationError as error:
+        return f"its report cannot be read: {' '.join(str(error).split()[:12])}"
 
 
 def _collect(lane: Lane, shard: Shard, report: ProberReport | str) -> ShardRecord:

@@ -113,6 +113,16 @@ def test_a_slice_that_changed_on_the_way_is_not_believed(measurement):
         measure.fetch(measurement.lane(shards[0]), shards[0])
 
 
+def test_a_report_that_cannot_be_read_is_a_failure_with_that_cause(measurement):
+    shards = measurement.plan()
+    for shard in shards:
+        measure.start(measurement.lane(shard), shard)
+    measurement.transport.reports[shards[0]] = b"{}"
+
+    with pytest.raises(measure.ShardFailedError, match="its report cannot be read"):
+        measure.fetch(measurement.lane(shards[0]), shards[0])
+
+
 def test_who_opts_out_on_the_way_is_excluded_not_missing(measurement):
     measurement.transport.traced["us-0001"] = 0.5
     shards = measurement.plan()
