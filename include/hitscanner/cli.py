@@ -8,6 +8,7 @@ import typer
 from hitscanner import __version__
 from hitscanner.commands import here, look, measure
 from hitscanner.errors import HitscannerError
+from hitscanner.simulator.cli import app as simulator
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +20,8 @@ app.command()(measure.run)
 app.add_typer(look.cycles, name="cycles")
 app.add_typer(look.inventory, name="inventory")
 app.add_typer(look.fleet, name="fleet")
-app.add_typer(here.simulator, name="simulator")
+simulator.command("rehearse")(here.demo)
+app.add_typer(simulator, name="simulator")
 app.add_typer(look.drives, name="drives")
 app.add_typer(look.lists, name="lists")
 app.command()(here.demo)
@@ -43,10 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HitscannerError as error:
         return _complain(str(error), error.exit_code)
     except typer.TyperException as error:
-        return _complain(f"{error}; see --help", 1)
+        return _complain(f"{_words(error)}; see --help", 1)
     except (typer.Abort, KeyboardInterrupt):
         return _complain("interrupted", 3)
     return code if isinstance(code, int) else 0
+
+
+def _words(error: typer.TyperException) -> str:
+    """Say what was wrong with the command line, the option's name included."""
+    words = getattr(error, "format_message", error.__str__)()
+    return str(words).rstrip(".")
 
 
 def _complain(line: str, code: int) -> int:

@@ -75,7 +75,7 @@ def summarise_run(
 
 def _write_page(steps: Pipeline, run: Run, summary: report.Summary) -> Path:
     assert run.cycle is not None
-    page = steps.store.local(f"{run.cycle.folder}/report.html")
+    page = steps.store.local(f"reports/{run.cycle.list}/{run.cycle.cycle}.html")
     links = steps.store.local(f"{run.cycle.topology}/links.parquet")
     write_report(summary, links, page)
     return page

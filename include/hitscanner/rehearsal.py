@@ -18,7 +18,7 @@ from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.inventory import Inventory
 from hitscanner.domain.targets import TargetList
 from hitscanner.errors import UsageError
-from hitscanner.infra.files import write_whole
+from hitscanner.infra.files import check_room, write_whole
 from hitscanner.report.progress import Progress
 from hitscanner.report.summary import Score
 from hitscanner.runs import Run, run_traceroute
@@ -27,7 +27,7 @@ from hitscanner.simulator import lifecycle
 from hitscanner.simulator.objects import Kind, WorldSpec
 from hitscanner.simulator.score import score
 from hitscanner.simulator.world import World, generate
-from hitscanner.wiring import Pipeline, pipeline
+from hitscanner.wiring import ROOM_BYTES, Pipeline, pipeline
 
 LIST = "demo"
 """The list that holds the targets of the simulated Internet."""
@@ -100,6 +100,7 @@ def rehearse(settings: Settings, rehearsal: Rehearsal, console: Console) -> Outc
     """
     began_at = time.monotonic()
     _check(rehearsal)
+    check_room(settings.home, ROOM_BYTES)
     with Progress(console) as progress:
         progress.step("world")
         world = prepare(settings, rehearsal)

@@ -60,7 +60,9 @@ def run_traceroute(
     Raises:
         UsageError: for bad parameters, before anything is started.
     """
-    pipeline.preview(dict(conf), logical_time)
+    planned = pipeline.preview(dict(conf), logical_time)
+    if not planned.manifest.asked.params["plan_only"]:
+        pipeline.check_ready(planned)
     settings = pipeline.settings
     result = settings.airflow / "once.json"
     result.parent.mkdir(parents=True, exist_ok=True)

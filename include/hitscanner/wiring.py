@@ -13,7 +13,7 @@ from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_t
 from hitscanner.domain.targets import TargetList, parse_target_list
 from hitscanner.errors import InventoryError, TargetListError, UsageError
 from hitscanner.infra.drives import read_drives
-from hitscanner.infra.files import disk_errors
+from hitscanner.infra.files import check_room, disk_errors
 from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import LocalTransport, Transport
@@ -21,6 +21,12 @@ from hitscanner.pipeline import gate, load, measure, plan, transform
 from hitscanner.pipeline.plan import Plan, Sources
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
+
+ROOM_BYTES = 32 << 20
+"""Free space that any run needs, for logs and Airflow's database."""
+
+ROOM_FACTOR = 3
+"""A trace is kept in the spool, in the store and in tables."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Pipeline:
             print(line)
         if wanted.plan_only:
             return []
+        self.check_ready(planned)
         plan.freeze(self.store, planned)
         return [shard.to_json() for shard in planned.shards]
 
@@ -55,8 +62,18 @@ class Pipeline:
         cycle, _ = plan.name_cycle(self.store, wanted.cycle_list, request)
         return plan.plan_cycle(self._sources(wanted), request, cycle)
 
+    def check_ready(self, planned: Plan) -> None:
+        """Refuse a plan that this machine could not carry out: rights, programs, room."""
+        inventory = self.inventory()
+        for vp in inventory.select(planned.manifest.asked.vantage_points):
+            self._transport(vp).check(vp)
+        needed = ROOM_BYTES + ROOM_FACTOR * sum(v.expected_bytes for v in planned.vantage_points)
+        check_room(self.settings.home, needed)
+
     def start(self, shard: dict[str, str]) -> dict[str, str]:
         """Stage a shard's job and start its prober, or find it at work."""
+        with disk_errors(self.settings.prober):
+            build_pyz(self.settings.prober)  # the same bytes each time, so that any task may do it
         measure.start(self._lane(Shard.from_json(shard)), Shard.from_json(shard))
         return shard
 
@@ -146,8 +163,6 @@ class Pipeline:
                 f"vantage point {vp.name}: transport {vp.transport} is not there yet;"
                 ' use transport = "local"'
             )
-        with disk_errors(self.settings.prober):
-            build_pyz(self.settings.prober)  # the same bytes each time, so that any task may do it
         return self._local()
 
     def _local(self) -> LocalTransport:

@@ -13,7 +13,6 @@ from hitscanner.errors import UsageError
 from hitscanner.rehearsal import Rehearsal, prepare, rehearse
 from hitscanner.settings import REPOSITORY, Settings, child_environment
 from hitscanner.simulator import lifecycle
-from hitscanner.simulator.cli import app as simulator
 from hitscanner.simulator.objects import Kind
 from hitscanner.wiring import pipeline
 
@@ -56,9 +55,6 @@ def demo(
     answer(result, is_json=as_json, code=ended.run.exit_code)
 
 
-simulator.command("rehearse")(demo)
-
-
 def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> None:
     """Start Airflow on 127.0.0.1 beside the simulated Internet, and leave both running."""
     settings = Settings.from_environment()
@@ -78,7 +74,7 @@ def down(*, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Stop Airflow and take the simulated Internet down; results stay."""
     settings = Settings.from_environment()
     out = console(is_json=as_json)
-    steps = {
+    steps: dict[str, Callable[[], object]] = {
         "stop Airflow": lambda: local_airflow.stop(settings.airflow),
         "take the simulated Internet down": lambda: lifecycle.down(settings.simulator),
         "remove scratch files": lambda: shutil.rmtree(settings.scratch, ignore_errors=True),

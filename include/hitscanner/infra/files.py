@@ -66,6 +66,22 @@ def scratch_folder(root: Path, *names: str) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_room(folder: Path, needed_bytes: int) -> None:
+    """
+    Refuse to begin what the disk of *folder*, or of its nearest parent, has no room for.
+
+    Raises:
+        DiskError: with both numbers.
+    """
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    free_bytes = shutil.disk_usage(there).free
+    if free_bytes < needed_bytes:
+        raise DiskError(
+            f"{folder} has {free_bytes / 1e6:.0f} MB free and {needed_bytes / 1e6:.0f} MB are"
+            f" needed; {REMEDIES[errno.ENOSPC]}"
+        )
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn what a disk says of *path* into one line with the remedy."""

@@ -1,7 +1,8 @@
 """Reach a vantage point's spool: stage a job, start its prober, look, take what is finished."""
 
-import fcntl
 import json
+import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Protocol
 
 from hitscanner.domain.cycle import Shard
 from hitscanner.domain.inventory import VantagePoint
-from hitscanner.errors import MeasurementFailedError
-from hitscanner.infra.files import copy_whole, disk_errors, sha256_of, write_whole
+from hitscanner.errors import MeasurementFailedError, UsageError
+from hitscanner.infra.files import copy_whole, disk_errors, write_whole
+from hitscanner.prober.lock import running_pid
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """All that a prober inherits of our environment: where scamper and ip are."""
@@ -32,7 +34,10 @@ class Job:
 
 
 class Transport(Protocol):
-    """The same four steps whatever lies between the centre and the vantage point."""
+    """The same steps whatever lies between the centre and the vantage point."""
+
+    def check(self, vp: VantagePoint) -> None:
+        """Refuse, before anything is planned, what could never work from here (UsageError)."""
 
     def start(self, vp: VantagePoint, job: Job) -> None:
         """Stage *job* and start its prober, or find it running or done."""
@@ -62,6 +67,13 @@ class LocalTransport:
         """Where a shard's job lies."""
         return self.spool / shard.vp / "jobs" / shard.list / shard.cycle / shard.shard
 
+    def check(self, vp: VantagePoint) -> None:
+        """Need scamper, and root for its raw sockets."""
+        if os.geteuid() != 0:
+            raise UsageError(f"{vp.name}: probing from this machine needs root; run it with sudo")
+        if shutil.which("scamper", path=PATH) is None:
+            raise UsageError(f"{vp.name}: there is no scamper here; apt-get install scamper")
+
     def start(self, vp: VantagePoint, job: Job) -> None:
         """Stage *job* and start its prober, detached: it outlives the task that started it."""
         folder = self.folder(job.shard)
@@ -77,7 +89,7 @@ class LocalTransport:
 
     def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
         """Say whether a prober holds the job's lock."""
-        return _is_locked(self.folder(shard) / "lock")
+        return running_pid(self.folder(shard) / "lock") is not None
 
     def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
         """Give `shard.json`, or None when the prober has not ended."""
@@ -106,9 +118,8 @@ class LocalTransport:
 
     def _spawn(self, vp: VantagePoint, folder: Path) -> None:
         inside = ["ip", "netns", "exec", vp.netns] if vp.netns else []
-        dnp_sha256 = sha256_of(self.spool / vp.name / "dnp.txt")
         argv = [*inside, self.python, "-I", str(self.prober), "run", str(folder)]
-        argv += ["--centre-time", f"{time.time():.6f}", "--dnp-sha256", dnp_sha256]
+        argv += ["--centre-time", f"{time.time():.6f}"]
         with (folder / "prober.log").open("ab") as log:
             subprocess.Popen(
                 argv,
@@ -119,15 +130,3 @@ class LocalTransport:
                 start_new_session=True,
                 cwd="/",
             )
-
-
-def _is_locked(path: Path) -> bool:
-    """Say whether another process holds the lock file (flock(2)); a missing file is free."""
-    if not path.exists():
-        return False
-    with path.open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
