@@ -15,10 +15,13 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._echoes = not _is_standard_error(self.fd)
 
     def event(self, what: str) -> None:
         """Record *what*, and say it on standard error."""
         self.record(what)
+        if not self._echoes:
+            return
         with suppress(OSError, ValueError):
             sys.stderr.write(f"prober: {what}\n")
             sys.stderr.flush()
@@ -39,3 +42,11 @@ class EventLog:
             stream.seek(at)
             lines = stream.read().decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _is_standard_error(fd: int) -> bool:
+    """Return whether who started us sends our standard error to the file *fd* already."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.fstat(2))
+    except OSError:  # standard error is closed
+        return False

@@ -56,6 +56,11 @@ def test_none_says_that_the_list_is_empty_on_purpose():
     assert ip_address("192.0.2.1").packed not in parse_dnp(b"# nobody yet\nnone\n")
 
 
+def test_a_listed_ipv4_address_is_listed_in_its_ipv6_clothes_too():
+    assert ip_address("::ffff:192.0.2.1").packed in parse_dnp(b"192.0.2.0/24")
+    assert ip_address("::ffff:192.0.3.1").packed not in parse_dnp(b"192.0.2.0/24")
+
+
 def test_an_entry_counts_even_beside_none():
     assert ip_address("192.0.2.1").packed in parse_dnp(b"none\n192.0.2.1\n")
 
