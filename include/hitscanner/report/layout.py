@@ -11,8 +11,8 @@ from hitscanner.report.picture import Picture
 
 Point = tuple[float, float]
 
-CENTRE_HOPS = 1.5
-"""Radius of the circle of the vantage points, in hops: room to tell a few of them apart."""
+VP_ROOM_HOPS = 0.4
+"""Room for each vantage point on the inner circle's radius, in hops."""
 
 SEED = 7
 """Of the force layout; any number, but always the same one."""
@@ -37,23 +37,48 @@ def distances(picture: Picture) -> list[float]:
     ]
 
 
+def centre_hops(picture: Picture) -> float:
+    """Return the radius of the circle of the vantage points, in hops: from 1.5 to 4."""
+    vps = sum(dot.kind == "vp" for dot in picture.dots)
+    return 0.0 if vps == 1 else min(4.0, max(1.5, VP_ROOM_HOPS * vps))
+
+
 def place_by_distance(picture: Picture) -> list[Point]:
     """
     Place the dots on rings: the radius is the distance in hops, the angle follows the tree.
 
     Each dot hangs on the neighbour on a shortest way to it that was seen most often; what is on no
-    such way hangs on the centre.  The leaves of the tree share the circle evenly.
+    such way hangs on the centre.  The leaves of the tree share the circle evenly, and so do the
+    vantage points, in the order of their trees.
     """
     if not picture.dots:
         return []
     far = distances(picture)
     angles = _angles(_children(picture, far), len(picture.dots))
-    alone = sum(dot.kind == "vp" for dot in picture.dots) == 1
-    points = []
-    for dot, ring, angle in zip(picture.dots, far, angles, strict=True):
-        radius = 0.0 if dot.kind == "vp" and alone else ring + CENTRE_HOPS
-        points.append((radius * math.cos(angle), radius * math.sin(angle)))
-    return points
+    _spread(angles, [number for number, dot in enumerate(picture.dots) if dot.kind == "vp"])
+    inner = centre_hops(picture)
+    return [
+        ((ring + inner) * math.cos(angle), (ring + inner) * math.sin(angle))
+        for ring, angle in zip(far, angles, strict=True)
+    ]
+
+
+def _spread(angles: list[float], numbers: Sequence[int]) -> None:
+    """
+    Space some of the angles evenly, in their order, turned to where they are on average.
+
+    >>> angles = [1.0, 5.0, 1.2]
+    >>> _spread(angles, [0, 2])
+    >>> [round(angle, 2) for angle in angles]
+    [-0.47, 5.0, 2.67]
+    """
+    if not numbers:
+        return
+    ordered = sorted(numbers, key=lambda number: angles[number])
+    steps = [math.tau * rank / len(ordered) for rank in range(len(ordered))]
+    turn = sum(angles[n] - step for n, step in zip(ordered, steps, strict=True)) / len(ordered)
+    for number, step in zip(ordered, steps, strict=True):
+        angles[number] = step + turn
 
 
 def _children(picture: Picture, far: Sequence[float]) -> dict[int, list[int]]:

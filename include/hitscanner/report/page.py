@@ -16,7 +16,7 @@ from plotly.offline import get_plotlyjs
 
 from hitscanner.report import charts, terminal
 from hitscanner.report.layout import (
-    CENTRE_HOPS,
+    centre_hops,
     distances,
     place_by_distance,
     place_by_force,
@@ -122,14 +122,14 @@ def _map_data(summary: Summary, picture: Picture) -> dict[str, Any]:
         sets.setdefault(vps, len(sets))
     far = distances(picture)
     rings = place_by_distance(picture)
-    radius = max(far, default=0) + CENTRE_HOPS
+    radius = max(far, default=0) + centre_hops(picture)
     force = place_by_force(picture, radius)
     dots, lines = picture.dots, picture.lines
     return {
         "vps": names,
         "own_colour": [number[name] for name in vp_groups(names, lines)],
         "sets": [[number[vp] for vp in vps] for vps in sets],
-        "centre_hops": CENTRE_HOPS,
+        "centre_hops": centre_hops(picture),
         "radius": radius,
         "dots": {
             "name": [dot.name for dot in dots],

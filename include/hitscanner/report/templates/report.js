@@ -42,7 +42,8 @@
 
   const isSeen = (set) => state.vp === null || sets[set].includes(state.vp);
   const ms = (value) => (value === null ? "none" : value < 1 ? value.toFixed(2) + " ms" : value < 100 ? value.toFixed(1) + " ms" : value.toFixed(0) + " ms");
-  const many = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
+  const english = new Intl.NumberFormat("en");
+  const many = (number, one) => `${english.format(number)} ${one}${number === 1 ? "" : "s"}`;
 
   function whoSaw(set) {
     const names = sets[set].map((vp) => vps[vp]);
@@ -69,7 +70,7 @@
   function dotTrace(which, options) {
     const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
     return { type: scatter, mode: "markers", x: which.map((i) => xs[i]), y: which.map((i) => ys[i]),
-      customdata: which.map((i) => ["dot", i]), text: which.map(dotText), hoverinfo: "text", ...options };
+      meta: { which, words: dotText }, hoverinfo: "none", ...options };
   }
 
   function lineTrace(which, options) {
@@ -87,10 +88,12 @@
     const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
     const amid = (values) => (i) => (values[lines.near[i]] + values[lines.far[i]]) / 2;
     return { type: scatter, mode: "markers", x: which.map(amid(xs)), y: which.map(amid(ys)), marker: { size: 7, opacity: 0 },
-      customdata: which.map((i) => ["line", i]), text: which.map(lineText), hoverinfo: "text", showlegend: false };
+      meta: { which, words: lineText }, hoverinfo: "none", showlegend: false };
   }
 
-  const size = (i) => 3.5 + Math.min(9, 1.1 * Math.log2(1 + dots.degree[i]));
+  // Dots shrink as they get many, so that the lines between them stay visible.
+  const shrink = Math.min(1, Math.max(0.45, Math.sqrt(2500 / dots.name.length)));
+  const size = (i) => shrink * (3.5 + Math.min(9, 1.1 * Math.log2(1 + dots.degree[i])));
 
   function mapTraces() {
     const shownDots = dots.name.map((_, i) => i).filter(isDrawn);
@@ -105,7 +108,7 @@
     if (state.colour === "vp") {
       for (const group of groups()) {
         const colour = groupColour(group), mine = (i) => groupOf(dots.set[i]) === group;
-        const look = { legendgroup: group, name: group };
+        const look = { legendgroup: group, name: vps.includes(group) ? `only ${group}` : group };
         const ends = kind(DESTINATION).filter(mine), routers = kind(ROUTER).filter(mine);
         under.push(lineTrace(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity: 0.45 }));
         over.push(dotTrace(ends, { ...look, showlegend: false, marker: { size: 3, color: colour, opacity: 0.75 } }));
@@ -115,17 +118,25 @@
       const scale = [[0, css("--near")], [0.5, css("--middle")], [1, css("--distant")]];
       const most = Math.max(1, ...dots.far);
       const marker = (which) => ({ color: which.map((i) => dots.far[i]), colorscale: scale, cmin: 1, cmax: most });
-      const bar = { title: { text: "hops from the nearest<br>vantage point", font: { size: 13 } }, thickness: 10, len: 0.35, x: 1, xanchor: "right", y: 1, yanchor: "top", outlinewidth: 0 };
+      const bar = { title: { text: "hops from the nearest<br>vantage point", font: { size: 13 } }, thickness: 10, len: 0.35, x: 0.012, xanchor: "left", y: 0.985, yanchor: "top", outlinewidth: 0 };
       const ends = kind(DESTINATION), routers = kind(ROUTER);
       under.push(lineTrace(links, { line: { width, color: css("--several") }, opacity: 0.4 }));
       over.push(dotTrace(ends, { showlegend: false, marker: { ...marker(ends), size: 3, opacity: 0.8 } }));
       over.push(dotTrace(routers, { showlegend: false, marker: { ...marker(routers), size: routers.map(size), line: { width: 0.6, color: css("--panel") }, colorbar: bar } }));
     }
     const posts = kind(VP);
-    const top = dotTrace(posts, { mode: posts.length > 24 ? "markers" : "markers+text", showlegend: false, hovertext: posts.map(dotText),
-      text: posts.map((i) => ` ${dots.name[i]}`), textposition: "middle right", textfont: { size: 13, color: css("--ink"), weight: 600 },
+    const top = dotTrace(posts, { mode: posts.length > 24 ? "markers" : "markers+text", showlegend: false,
+      text: posts.map((i) => dots.name[i]), textposition: posts.map(outward), textfont: { size: 13, color: css("--ink"), weight: 600 },
       marker: { symbol: "diamond", size: 15, color: posts.map((i) => vpColour(sets[dots.set[i]][0])), line: { width: 2, color: css("--paper") } }, type: "scatter" });
     return [...under, handles(links), ...over, top];
+  }
+
+  // Where a label does not cover its neighbours on the inner circle.
+  function outward(i) {
+    if (state.arrange !== "rings" || dots.x[i] === 0) return "middle right";
+    const side = Math.abs(dots.x[i]) < 0.3 * Math.abs(dots.y[i]) ? "center" : dots.x[i] > 0 ? "right" : "left";
+    const height = Math.abs(dots.y[i]) < 0.3 * Math.abs(dots.x[i]) ? "middle" : dots.y[i] > 0 ? "top" : "bottom";
+    return `${height} ${side}`;
   }
 
   // Circles every five hops, so that distance can be read off.
@@ -146,10 +157,10 @@
   function drawMap() {
     const axis = { visible: false, range: [-map.radius * 1.06, map.radius * 1.06] };
     Plotly.react("map", mapTraces(), {
-      uirevision: state.arrange, dragmode: "pan", hovermode: "closest", hoverdistance: 8, hoverlabel: hoverlabel(), font: font(),
+      uirevision: state.arrange, dragmode: "pan", hovermode: "closest", hoverdistance: 8, font: font(),
       margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: css("--panel"), plot_bgcolor: css("--panel"),
       xaxis: axis, yaxis: { ...axis, scaleanchor: "x" }, ...rings(),
-      legend: { x: 0.012, y: 0.985, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant", font: { size: 14 }, title: { text: "seen only by", font: { size: 13, color: css("--soft") } } },
+      legend: { x: 0.012, y: 0.985, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant", font: { size: 14 }, title: { text: "seen by", font: { size: 13, color: css("--soft") } } },
     }, config);
   }
 
@@ -169,9 +180,18 @@
     for (const swatch of document.querySelectorAll(".swatch")) swatch.style.background = vpColour(vps.indexOf(swatch.dataset.vp));
   }
 
-  function draw() { drawMap(); drawCharts(); paintSwatches(); }
+  function draw() { paintSwatches(); drawMap(); setTimeout(drawCharts, 0); }
 
   const say = (text) => { $("picked").innerHTML = text.replaceAll("<br>", " · "); };
+
+  function showTip(words, pointer) {
+    const tip = $("tip"), frame = $("map").getBoundingClientRect();
+    tip.innerHTML = words;
+    tip.hidden = false;
+    const x = pointer.clientX - frame.left, y = pointer.clientY - frame.top;
+    tip.style.left = `${x > frame.width / 2 ? x - tip.offsetWidth - 14 : x + 14}px`;
+    tip.style.top = `${y > frame.height / 2 ? y - tip.offsetHeight - 10 : y + 10}px`;
+  }
 
   function find(name) {
     const i = dots.name.indexOf(name.trim());
@@ -193,10 +213,11 @@
   $("find").onchange = (event) => find(event.target.value);
   document.querySelector(".controls").hidden = false;
   draw();
-  $("map").on("plotly_click", (event) => {
-    const [kind, i] = event.points[0].customdata;
-    say(kind === "dot" ? dotText(i) : lineText(i));
-  });
+  // The words are made when they are asked for: there may be tens of thousands of them.
+  const wordsAt = ({ data: { meta }, pointNumber }) => meta.words(meta.which[pointNumber]);
+  $("map").on("plotly_click", (event) => say(wordsAt(event.points[0])));
+  $("map").on("plotly_hover", (event) => showTip(wordsAt(event.points[0]), event.event));
+  $("map").on("plotly_unhover", () => { $("tip").hidden = true; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  document.documentElement.dataset.drawn = "yes";
+  setTimeout(() => { document.documentElement.dataset.drawn = "yes"; }, 0);
 })();
