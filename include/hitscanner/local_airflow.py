@@ -29,8 +29,8 @@ COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 START_TIMEOUT_S = 180.0
 """Standalone needs about 30 s on two cores; a busy machine several times that."""
 
-INTERRUPT_GRACE_S = 12.0
-"""After SIGINT standalone stops its four children in about 6 s."""
+INTERRUPT_GRACE_S = 20.0
+"""After SIGINT standalone stops its four children: 6 s at rest, 12 s on a busy machine."""
 
 TERMINATE_GRACE_S = 10.0
 """After SIGTERM to the whole group, before KILL."""
