@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from hitscanner.errors import UsageError
 from hitscanner.infra.files import check_room, write_whole
 from hitscanner.report.progress import Progress
 from hitscanner.report.summary import Score
-from hitscanner.runs import Run, run_traceroute
+from hitscanner.runs import CHAIN, Airflow, Run, run_traceroute
 from hitscanner.settings import Settings
 from hitscanner.simulator import lifecycle
 from hitscanner.simulator.objects import Kind, WorldSpec
@@ -101,14 +100,13 @@ def rehearse(settings: Settings, rehearsal: Rehearsal, console: Console) -> Outc
     began_at = time.monotonic()
     _check(rehearsal)
     check_room(settings.home, ROOM_BYTES)
-    with Progress(console) as progress:
+    steps = pipeline(settings)
+    with Progress(console) as progress, Airflow(settings, CHAIN, rehearsal.conf) as airflow:
         progress.step("world")
         world = prepare(settings, rehearsal)
-        steps = pipeline(settings)
         breaker = _Breaker(rehearsal.break_vp)
-        now = datetime.now(UTC).replace(microsecond=0)
         with simulated(settings):
-            run = run_traceroute(steps, rehearsal.conf, now, progress, breaker.look)
+            run = run_traceroute(steps, airflow, progress, breaker.look)
         progress.step("score")
         truth = _score(steps, run, world)
     return Outcome(run, truth, time.monotonic() - began_at)

@@ -3,16 +3,17 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hitscanner.domain.cycle import Cycle, cycle_name
 from hitscanner.domain.manifest import CycleManifest
-from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.domain.quorum import State
+from hitscanner.infra.files import disk_errors
 from hitscanner.infra.store import Store
 from hitscanner.local_airflow import airflow_environment
 from hitscanner.pipeline.gate import read_manifest
@@ -23,6 +24,9 @@ from hitscanner.wiring import Pipeline
 
 LOOK_S = 0.5
 """Between two looks at the files of a run, seconds."""
+
+CHAIN = ("traceroute", "transform", "load")
+"""The main job."""
 
 RETRY_DELAY_S = 2
 """Before a failed task is tried again: nobody else waits for this machine."""
@@ -45,44 +49,94 @@ class Run:
     exit_code: int
 
 
+class Airflow:
+    """
+    The child process that holds Airflow: it warms up at once and runs when it is told to.
+
+    Use it as a context manager; leaving it early ends the child.
+    """
+
+    def __init__(self, settings: Settings, chain: Sequence[str], conf: Mapping[str, Any]):
+        self.logical_time = datetime.now(UTC).replace(microsecond=0)
+        self.conf = dict(conf)
+        self._result = settings.airflow / "once.json"
+        self._command = _command(chain, conf, self.logical_time, self._result)
+        self._environment = _environment(settings)
+        self._folder = settings.repository
+
+    def __enter__(self) -> Self:
+        with disk_errors(self._result):
+            self._result.parent.mkdir(parents=True, exist_ok=True)
+            self._result.unlink(missing_ok=True)
+        self._child = subprocess.Popen(
+            self._command, env=self._environment, cwd=self._folder, stdin=subprocess.PIPE
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._child.stdin is not None
+        with suppress(BrokenPipeError):
+            self._child.stdin.close()
+        self._child.wait()
+
+    def go(self, look: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Let the DAGs run, call *look* every half second, and give the child's result."""
+        assert self._child.stdin is not None
+        with suppress(BrokenPipeError):
+            self._child.stdin.write(b"go\n")
+            self._child.stdin.flush()
+        while _is_running(self._child):
+            look()
+        look()
+        if not self._result.is_file():
+            status = self._child.returncode
+            return {"dags": [], "error": f"the Airflow process ended with exit code {status}"}
+        found: dict[str, Any] = json.loads(self._result.read_bytes())
+        return found
+
+
 def run_traceroute(
     pipeline: Pipeline,
-    conf: Mapping[str, Any],
-    logical_time: datetime,
+    airflow: Airflow,
     progress: Progress,
     watch: Callable[[Mapping[str, Path]], None] = lambda _: None,
 ) -> Run:
     """
-    Run the three DAGs, one after the other, on what *conf* asks for.
+    Run `traceroute`, `transform` and `load`, one after the other, in *airflow*.
 
     *watch* is called every half second while they run, with the probers' progress files.
 
     Raises:
         UsageError: for bad parameters, before anything is started.
     """
-    planned = pipeline.preview(dict(conf), logical_time)
+    planned = pipeline.preview(airflow.conf, airflow.logical_time)
     if not planned.manifest.asked.params["plan_only"]:
         pipeline.check_ready(planned)
-    settings = pipeline.settings
-    result = settings.airflow / "once.json"
-    result.parent.mkdir(parents=True, exist_ok=True)
-    result.unlink(missing_ok=True)
-    follower = _Follower(pipeline, conf, logical_time, progress)
+    follower = _Follower(pipeline, planned.cycle.list, progress)
     follower.begin()
-    with subprocess.Popen(
-        _command(conf, logical_time, result), env=_environment(settings), cwd=settings.repository
-    ) as child:
-        while _is_running(child):
-            follower.look()
-            watch(follower.files)
+
+    def look() -> None:
         follower.look()
-    return _judge(pipeline.store, conf, logical_time, _read_result(result, child.returncode))
+        watch(follower.files)
+
+    return _judge(pipeline.store, planned.cycle.list, airflow, airflow.go(look))
 
 
-def _command(conf: Mapping[str, Any], logical_time: datetime, result: Path) -> list[str]:
-    command = [sys.executable, "-m", "hitscanner_airflow.once", "--dag", "traceroute"]
+def run_again(settings: Settings, dag_id: str, conf: Mapping[str, Any]) -> Run:
+    """Run `transform` or `load` once, for the cycles that *conf* names."""
+    with Airflow(settings, [dag_id], conf) as airflow:
+        result = airflow.go()
+    error = _error(result)
+    return Run(None, None, error, _error_code(result) if error else 0)
+
+
+def _command(
+    chain: Sequence[str], conf: Mapping[str, Any], logical_time: datetime, result: Path
+) -> list[str]:
+    command = [sys.executable, "-m", "hitscanner_airflow.once", "--wait", "--dag", chain[0]]
     command += ["--conf", json.dumps(conf), "--logical-time", logical_time.isoformat()]
-    return [*command, "--then", "transform", "--then", "load", "--result", str(result)]
+    command += [word for dag_id in chain[1:] for word in ("--then", dag_id)]
+    return [*command, "--result", str(result)]
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -104,25 +158,29 @@ def _is_running(child: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _read_result(result: Path, status: int) -> dict[str, Any]:
-    if not result.is_file():
-        return {"dags": [], "error": f"the Airflow process ended with {status}", "exit_code": 3}
-    found: dict[str, Any] = json.loads(result.read_bytes())
-    return found
-
-
-def _judge(
-    store: Store, conf: Mapping[str, Any], logical_time: datetime, result: Mapping[str, Any]
-) -> Run:
-    failed = next((dag for dag in result["dags"] if dag["state"] != "success"), None)
-    error = failed["error"] or f"{failed['dag_id']} failed" if failed else result.get("error")
+def _judge(store: Store, list_name: str, airflow: Airflow, result: Mapping[str, Any]) -> Run:
     run_id = result["dags"][0]["run_id"] if result["dags"] else None
-    cycle = find_cycle(store, parse_traceroute_params(conf).cycle_list, logical_time, run_id)
+    cycle = find_cycle(store, list_name, airflow.logical_time, run_id)
     manifest = read_manifest(store, cycle) if cycle else None
+    error = _error(result)
     code = EXIT_CODES[manifest.state] if manifest else 0
     if error and code in (0, 2):
-        code = failed["exit_code"] if failed else 3
+        code = _error_code(result)
     return Run(cycle, manifest, error, code)
+
+
+def _error(result: Mapping[str, Any]) -> str | None:
+    failed = _failed(result)
+    return (failed["error"] or f"{failed['dag_id']} failed") if failed else result.get("error")
+
+
+def _error_code(result: Mapping[str, Any]) -> int:
+    failed = _failed(result)
+    return int(failed["exit_code"]) if failed else 3
+
+
+def _failed(result: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    return next((dag for dag in result["dags"] if dag["state"] != "success"), None)
 
 
 def find_cycle(
@@ -143,17 +201,10 @@ class _Follower:
 
     STEPS = ("plan", "probe", "transform", "load")
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        conf: Mapping[str, Any],
-        logical_time: datetime,
-        progress: Progress,
-    ):
+    def __init__(self, pipeline: Pipeline, list_name: str, progress: Progress):
         self.pipeline = pipeline
         self.progress = progress
-        self.list_name = parse_traceroute_params(conf).cycle_list
-        self.logical_time = logical_time
+        self.list_name = list_name
         self.before = set(self._cycles())
         self.cycle: Cycle | None = None
         self.step = "plan"

@@ -2,20 +2,22 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from hitscanner.commands.answer import Json, answer, console, read_conf
-from hitscanner.errors import UsageError
+from hitscanner.errors import MeasurementFailedError, UsageError
 from hitscanner.pipeline.plan import Plan
 from hitscanner.report.progress import Progress
-from hitscanner.runs import run_traceroute
+from hitscanner.runs import CHAIN, Airflow, run_again, run_traceroute
 from hitscanner.wiring import pipeline
 
 Conf = Annotated[str, typer.Option("--conf", help="JSON, or @FILE. The keys: docs/DAGS.md.")]
 Measurement = Annotated[str, typer.Argument(help="What to measure: traceroute.")]
+Dag = Annotated[str, typer.Argument(help="traceroute, or again: transform, load.")]
 
 
 def plan(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) -> None:
@@ -26,18 +28,28 @@ def plan(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) 
     answer(planned.to_json(), is_json=as_json)
 
 
-def run(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) -> None:
+def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
     """Run the DAG once in this process and wait; exit 2 when it was done in part."""
+    out = console(is_json=as_json)
+    if dag in ("transform", "load"):
+        ended = run_again(pipeline().settings, dag, read_conf(conf))
+        if ended.error:
+            raise MeasurementFailedError(ended.error)
+        answer({"dag": dag, "state": "success"}, is_json=as_json)
+    _check(dag)
+    result, code = _traceroute(read_conf(conf), out)
+    answer(result, is_json=as_json, code=code)
+
+
+def _traceroute(conf: dict[str, Any], out: Console) -> tuple[dict[str, object], int]:
     from hitscanner.outcome import present
 
-    _check(measurement)
     began_at = time.monotonic()
     steps = pipeline()
-    out = console(is_json=as_json)
-    with Progress(out) as progress:
-        ended = run_traceroute(steps, read_conf(conf), _now(), progress)
-    result = present(steps, ended, time.monotonic() - began_at, out)
-    answer(result, is_json=as_json, code=ended.exit_code)
+    steps.preview(conf, _now())  # refuses bad parameters before Airflow costs seconds
+    with Progress(out) as progress, Airflow(steps.settings, CHAIN, conf) as airflow:
+        ended = run_traceroute(steps, airflow, progress)
+    return present(steps, ended, time.monotonic() - began_at, out), ended.exit_code
 
 
 def _check(measurement: str) -> None:
