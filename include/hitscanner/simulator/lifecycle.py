@@ -11,17 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pyroute2 import IPRoute, netns
 
 from hitscanner.errors import HitscannerError, MeasurementFailedError
-from hitscanner.simulator.serve import COUNTS_FILE, STATUS_FILE, write_json
+from hitscanner.simulator.serve import COUNTS_FILE, STATE_FILE, STATUS_FILE, write_json
 from hitscanner.simulator.world import World
 
-_STATE_FILE, _LOG_FILE, _LOCK_FILE = "state.json", "serve.log", "lock"
+_LOG_FILE, _LOCK_FILE = "serve.log", "lock"
 _READY_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
 _POLL_S = 0.05
@@ -93,7 +93,7 @@ def up(world_path: Path, state_dir: Path) -> Status:
         names = tuple(vp.netns for vp in world.vantage_points)
         _refuse_foreign(names)
         made = _Made(str(world_path.resolve()), digest, names)
-        write_json(state_dir / _STATE_FILE, asdict(made))
+        write_json(state_dir / STATE_FILE, asdict(made))
         try:
             for name in names:
                 netns.create(name)
@@ -196,22 +196,31 @@ def _start(made: _Made, state_dir: Path) -> None:
     package_root = Path(__file__).parents[2]
     (state_dir / STATUS_FILE).unlink(missing_ok=True)
     with (state_dir / _LOG_FILE).open("wb") as log:
-        server = subprocess.Popen(
+        said = subprocess.run(
             argv,
+            check=False,
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
             cwd=package_root,
-        )
-    now_made = _Made(made.world, made.sha256, made.netns, server.pid, _start_time(server.pid))
-    write_json(state_dir / _STATE_FILE, asdict(now_made))
+            text=True,
+        ).stdout
+    if not said.strip().isdigit():
+        raise SimulatorFailedError(f"the simulator did not start: {_last_words(state_dir)}")
+    pid = int(said)
+    now_made = replace(made, pid=pid, started=_start_time(pid))
+    write_json(state_dir / STATE_FILE, asdict(now_made))
+    _wait_until_ready(pid, state_dir)
+
+
+def _wait_until_ready(pid: int, state_dir: Path) -> None:
     deadline = time.monotonic() + _READY_TIMEOUT_S
     while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise SimulatorFailedError(f"the simulator stopped: {_last_words(state_dir)}")
-        if _read_json(state_dir / STATUS_FILE).get("pid") == server.pid:
+        if _read_json(state_dir / STATUS_FILE).get("pid") == pid:
             return
+        if _start_time(pid) is None:
+            raise SimulatorFailedError(f"the simulator stopped: {_last_words(state_dir)}")
         time.sleep(_POLL_S)
     raise SimulatorFailedError(
         f"the simulator was not ready in {_READY_TIMEOUT_S:.0f} s; try again"
@@ -241,7 +250,7 @@ def _undo(made: _Made | None, state_dir: Path) -> None:
         _stop(made)
         for name in set(made.netns) & set(netns.listnetns()):
             netns.remove(name)
-    for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, _STATE_FILE):
+    for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, STATE_FILE):
         (state_dir / name).unlink(missing_ok=True)
         (state_dir / f"{name}.partial").unlink(missing_ok=True)
 
@@ -260,7 +269,7 @@ def _start_time(pid: int) -> str | None:
 
 
 def _read_made(state_dir: Path) -> _Made | None:
-    stored = _read_json(state_dir / _STATE_FILE)
+    stored = _read_json(state_dir / STATE_FILE)
     return _Made(**{**stored, "netns": tuple(stored["netns"])}) if stored else None
 
 

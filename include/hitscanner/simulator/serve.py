@@ -19,6 +19,8 @@ from hitscanner.simulator.reply import Responder
 from hitscanner.simulator.tap import open_tap
 from hitscanner.simulator.world import World
 
+STATE_FILE = "state.json"
+"""Written by `lifecycle`: whose pid is in it may serve."""
 STATUS_FILE = "status.json"
 COUNTS_FILE = "counts.json"
 _FRAMES_PER_TURN = 64
@@ -54,24 +56,38 @@ class Server:
 
     def run(self) -> None:
         """Serve until told to stop by SIGTERM or SIGINT; leave the last counts behind."""
+        # A signal handler alone does not end a select that waits (PEP 475): the pipe does.
+        wakened, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(waker)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         self._write_status("ready")
+        files = [*self._by_file, wakened]
         next_status = time.monotonic_ns() + _STATUS_EVERY_NS
         while not self._stopping:
             now = time.monotonic_ns()
             self._send_due(now)
             if now >= next_status:
+                self._stopping = self._is_orphan()
                 self._write_status("ready")
                 next_status = now + _STATUS_EVERY_NS
             wake = min(next_status, self._due[0][0]) if self._due else next_status
             timeout_s = max(0.0, (wake - time.monotonic_ns()) / 1e9)
             # select counts in microseconds; epoll would round each delay up to a millisecond.
-            readable, _, _ = select.select(self._by_file, (), (), timeout_s)
+            readable, _, _ = select.select(files, (), (), timeout_s)
             for file in readable:
-                self._read(self._by_file[file])
+                if file != wakened:
+                    self._read(self._by_file[file])
         self._turn = 0
         self._write_status("stopped")
+
+    def _is_orphan(self) -> bool:
+        """Say whether `up` was killed before it noted our pid, and nobody would end us."""
+        try:
+            pid = json.loads((self._state_dir / STATE_FILE).read_text())["pid"]
+        except (OSError, ValueError, KeyError):
+            return True
+        return pid not in (None, os.getpid())
 
     def _stop(self) -> None:
         self._stopping = True
@@ -134,5 +150,15 @@ def _be_prompt() -> None:
     gc.disable()
 
 
+def _detach() -> None:
+    """Go on in a child and print its pid, so that nobody has to wait for us."""
+    pid = os.fork()
+    if pid:
+        print(pid, flush=True)
+        os._exit(0)
+    os.dup2(2, 1)
+
+
 if __name__ == "__main__":
+    _detach()
     main(Path(sys.argv[1]), Path(sys.argv[2]))

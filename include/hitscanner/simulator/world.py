@@ -1,5 +1,6 @@
 """A world: its objects, checked against each other and indexed."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ from hitscanner.simulator.worldfile import WorldFileError
 
 __all__ = ["Neighbour", "World", "WorldFileError", "WorldSpec", "generate"]
 
+_VP_NAME = re.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _Thing = TypeVar("_Thing", Router, Link, Prefix)
 
 
@@ -189,6 +191,8 @@ class World:
             self._need_router(f"vp {vp.name}", vp.router)
             if not 0 <= vp.id < addressing.MAX_VANTAGE_POINTS:
                 raise WorldFileError(f"vp {vp.name}: its id must be 0 to 4095")
+            if not _VP_NAME.fullmatch(vp.name):
+                raise WorldFileError(f"vp {vp.name}: name it like us-0001")
             for key in (vp.id, vp.name):
                 if key in seen:
                     raise WorldFileError(

@@ -1,0 +1,145 @@
+"""The score is perfect for what is perfect, and drops for everything that is not."""
+
+import json
+
+import pytest
+
+from hitscanner.simulator import addressing
+from hitscanner.simulator.objects import Router
+from hitscanner.simulator.score import score
+from hitscanner.simulator.tables import TableError
+from hitscanner.simulator.truth import Truth, flow_of, links
+from hitscanner.simulator.world import WorldSpec, generate
+
+from .tables_of_scamper import write_parquet
+from .worlds import host, line, source
+
+SPORT, DPORT = 0x8001, 33435
+
+
+def perfect(world):
+    """Return rows of `traces` and `links` as a prober that loses nothing leaves them."""
+    truth, traces, found = Truth(world), [], {}
+    for target in world.targets():
+        for vp in world.vantage_points:
+            version, dst = target.version, int(target)
+            src = source(version, vp.id)
+            probed = flow_of(vp.name, version, src, dst, "udp-paris", SPORT, DPORT)
+            [path] = truth.paths(probed, 1, 5)
+            traces.append(
+                {
+                    "vp": vp.name,
+                    "src_addr": str(addressing.to_address(version, src)),
+                    "dst_addr": str(target),
+                    "type": "udp-paris",
+                    "sport": SPORT,
+                    "dport": DPORT,
+                    "first_hop": 1,
+                    "gap_limit": 5,
+                    "stop_reason": "COMPLETED",
+                    "hop_count": len(path.hops),
+                }
+            )
+            for link in links(path, version, dst):
+                ends = _text(version, link.near), _text(version, link.far)
+                row = {"in": ends[0], "out": ends[1], "stars": link.stars, "freq": 1}
+                found.setdefault(ends, {**row, "ambiguous": False})
+    return traces, list(found.values())
+
+
+def _text(version, value):
+    return str(addressing.to_address(version, value))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return generate(WorldSpec(3, 60, ("us-0001", "jp-0001"), 30))
+
+
+@pytest.fixture
+def judge(world, tmp_path):
+    """Score the perfect tables after something was done to the links."""
+
+    def judged(spoil=lambda rows: rows, of=world):
+        traces, rows = perfect(of)
+        files = [write_parquet(traces, tmp_path / "traces.parquet")]
+        return score(of, files, write_parquet(spoil(rows), tmp_path / "links.parquet"))
+
+    return judged
+
+
+def test_what_is_perfect_scores_one(judge):
+    result = judge()
+
+    assert (result.precision, result.recall, result.missed, result.ambiguous) == (1.0, 1.0, 0, 0)
+    assert result.found == result.true == result.visible > 100
+
+
+def test_a_deleted_link_is_missed_and_named(judge):
+    result = judge(lambda rows: rows[1:])
+
+    assert (result.precision, result.missed) == (1.0, 1)
+    assert result.recall == 1 - 1 / result.visible
+    assert "no reply at hop" in result.missed_links[0].reason
+
+
+def test_swapped_ends_are_false_and_the_link_is_missed(judge):
+    swap = lambda row: {**row, "in": row["out"], "out": row["in"]}  # noqa: E731
+    result = judge(lambda rows: [swap(rows[0]), *rows[1:]])
+
+    assert 1 == result.missed == len(result.false_links)
+    assert result.false_links[0].reason == "the two ends are swapped"
+
+
+def test_a_link_that_skips_a_hop_without_saying_so_is_false(judge):
+    skip = lambda a, b: {**a, "out": b["out"]}  # noqa: E731
+    result = judge(lambda rows: [skip(rows[0], rows[1]), *rows[2:]])
+
+    assert len(result.false_links) == 1
+    assert result.false_links[0].reason == "on the path, but with 1 hops between them, not 0"
+
+
+def test_a_link_over_a_lost_reply_is_true_because_it_says_so(judge):
+    skip = lambda a, b: {**a, "out": b["out"], "stars": 1}  # noqa: E731
+    result = judge(lambda rows: [skip(rows[0], rows[1]), *rows[2:]])
+
+    assert (result.precision, result.missed) == (1.0, 2)
+
+
+def test_an_address_of_nobody_is_false(judge):
+    result = judge(lambda rows: [{**rows[0], "out": "192.0.2.1"}, *rows[1:]])
+
+    assert result.false_links[0].reason == "192.0.2.1 is not an address of this world"
+
+
+def test_a_link_marked_ambiguous_is_counted_apart(judge):
+    wrong = {"in": "100.64.0.1", "out": "192.0.2.1", "stars": 0, "freq": 1, "ambiguous": True}
+    result = judge(lambda rows: [*rows, wrong])
+
+    assert (result.precision, result.recall, result.ambiguous) == (1.0, 1.0, 1)
+
+
+def test_silent_routers_are_no_fault_of_the_prober(judge):
+    silent = line(Router(id=1), Router(id=2, silent=True), Router(id=3))
+
+    assert (
+        judge(of=silent).precision,
+        judge(of=silent).recall,
+        judge(of=silent).found,
+    ) == (1.0, 1.0, 2)
+    assert [f"{addressing.prefix_network(4, 0)[1]}"] == [str(t) for t in silent.targets()]
+    assert host(4) == int(silent.targets()[0])
+
+
+def test_a_score_is_json(judge):
+    assert json.loads(json.dumps(judge().to_json()))["precision"] == 1.0
+
+
+def test_a_missing_or_foreign_table_is_refused_by_name(world, tmp_path):
+    traces = write_parquet(perfect(world)[0], tmp_path / "traces.parquet")
+    with pytest.raises(TableError, match=r"links\.parquet is missing; run the transform"):
+        score(world, [traces], tmp_path / "links.parquet")
+    with pytest.raises(TableError, match=r"traces\.parquet: .*; transform the cycle again"):
+        score(world, [traces], traces)
+    with pytest.raises(TableError, match="no traces"):
+        score(world, [], traces)
