@@ -85,8 +85,8 @@ def draw_degrees(degrees: Counter[int]) -> Chart:
         meta=EVERYONE,
         hovertemplate="%{y:.3~g} % have %{x} neighbours or more<extra></extra>",
     )
-    figure = _figure([trace], "neighbouring addresses", "router addresses with as many or more, %")
-    figure["layout"]["xaxis"]["type"] = figure["layout"]["yaxis"]["type"] = "log"
+    figure = _figure([trace], "neighbours, this many or more", "router addresses, %", "log")
+    figure["layout"]["yaxis"] |= {"type": "log", "dtick": 1}
     says = "No router address was seen."
     if numbers:
         says = (
@@ -121,11 +121,12 @@ def _line(
 def _figure(
     traces: list[graph_objects.Scatter], x_title: str, y_title: str, x_type: str = "linear"
 ) -> dict[str, Any]:
+    ticks = {"dtick": 1} if x_type == "log" else {}
     layout = graph_objects.Layout(
         template=None,
         height=320,
         margin={"l": 56, "r": 12, "t": 8, "b": 48},
-        xaxis={"title": {"text": x_title}, "type": x_type, "zeroline": False},
+        xaxis={"title": {"text": x_title}, "type": x_type, "zeroline": False, **ticks},
         yaxis={"title": {"text": y_title}, "zeroline": False},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         showlegend=len(traces) > 1,

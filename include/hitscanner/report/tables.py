@@ -8,7 +8,8 @@ Files (docs/formats.md)::
     topology/<list>/<cycle>/links.parquet                              one row per link
 
 The vantage point is taken from the path, because accounting is by path.  A trace is named by its
-file and `trace_id`.  A file that does not exist reads as no rows: silence stays silence.
+file and `trace_id`.  Only replies of the path count (`section` is `hop`), not those of PMTUD or of
+last-ditch probing.  A file that does not exist reads as no rows: silence stays silence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ _SCHEMA = """
 CREATE TEMP TABLE traces (vp VARCHAR, filename VARCHAR, trace_id BIGINT);
 CREATE TEMP TABLE replies (
     vp VARCHAR, filename VARCHAR, trace_id BIGINT, addr VARCHAR, probe_ttl INTEGER,
-    rtt_us BIGINT, is_dst BOOLEAN
+    probe_id INTEGER, rtt_us BIGINT, is_dst BOOLEAN
 );
 CREATE TEMP TABLE links (
     near_addr VARCHAR, far_addr VARCHAR, is_dest BOOLEAN, stars INTEGER, delay_ms DOUBLE,
@@ -40,10 +41,10 @@ FROM read_parquet($files, filename = true, union_by_name = true, hive_partitioni
 
 _REPLIES = """
 INSERT INTO replies
-SELECT regexp_extract(filename, '/vp=([^/]+)/', 1), filename, trace_id, addr, probe_ttl, rtt_us,
-       addr = dst_addr
+SELECT regexp_extract(filename, '/vp=([^/]+)/', 1), filename, trace_id, addr, probe_ttl,
+       probe_id, rtt_us, addr = dst_addr
 FROM read_parquet($files, filename = true, union_by_name = true, hive_partitioning = false)
-WHERE addr IS NOT NULL
+WHERE addr IS NOT NULL AND section = 'hop'
 """
 
 _LINKS = """
@@ -90,8 +91,9 @@ SELECT vp, addr, min(ttl) FROM nearest GROUP BY vp, addr ORDER BY vp, addr
 _SEEN_BY = """
 WITH step AS (
     SELECT DISTINCT vp, addr AS far_addr,
-           lag(addr) OVER (PARTITION BY filename, trace_id ORDER BY probe_ttl) AS near_addr
+           lag(addr) OVER path AS near_addr
     FROM replies
+    WINDOW path AS (PARTITION BY filename, trace_id ORDER BY probe_ttl, probe_id)
 )
 SELECT near_addr, far_addr, list_sort(list(DISTINCT vp)) FROM step
 WHERE near_addr IS NOT NULL AND near_addr <> far_addr
@@ -254,7 +256,7 @@ def _answers(
 
 def _link(row: tuple[Any, ...], seen_by: Mapping[tuple[str, str], tuple[str, ...]]) -> Link:
     near, far, is_dest, stars, delay_ms, freq, ttl, vp = row
-    vps = seen_by.get((near, far), (vp,))
+    vps = seen_by.get((near, far), () if vp is None else (vp,))
     return Link(near, far, is_dest, stars, delay_ms, freq, ttl, vps)
 
 

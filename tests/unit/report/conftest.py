@@ -55,16 +55,22 @@ def write_cycle(root: Path, traces: dict[str, list[Trace]]) -> None:
         columns = "trace_id BIGINT, vp VARCHAR, src_addr VARCHAR, dst_addr VARCHAR"
         _table(root / "tables/traces" / where, columns, rows)
         replies = [
-            (i, vp, t.dst_addr, hop[0], ttl, round(hop[1] * 1000))
+            (i, vp, t.dst_addr, "hop", hop[0], ttl, 1, round(hop[1] * 1000))
             for i, t in enumerate(of_vp)
             for ttl, hop in enumerate(t.hops, 1)
             if hop
         ]
-        columns = "trace_id BIGINT, vp VARCHAR, dst_addr VARCHAR, addr VARCHAR, probe_ttl UTINYINT,"
-        _table(root / "tables/replies" / where, columns + "rtt_us UINTEGER", replies)
+        replies.extend(
+            (i, vp, t.dst_addr, "pmtud", "198.51.100.99", 1, 1, 1) for i, t in enumerate(of_vp)
+        )
+        columns = (
+            "trace_id BIGINT, vp VARCHAR, dst_addr VARCHAR, section VARCHAR, addr VARCHAR,"
+            "probe_ttl INTEGER, probe_id INTEGER, rtt_us BIGINT"
+        )
+        _table(root / "tables/replies" / where, columns, replies)
     columns = (
-        '"in" VARCHAR, "out" VARCHAR, is_dest BOOLEAN, stars USMALLINT, delay_ms DOUBLE,'
-        "freq UBIGINT, ttl UTINYINT, vp VARCHAR"
+        '"in" VARCHAR, "out" VARCHAR, is_dest BOOLEAN, stars INTEGER, delay_ms DOUBLE,'
+        "freq BIGINT, ttl INTEGER, vp VARCHAR"
     )
     _table(root / f"topology/{LIST}/{CYCLE}/links.parquet", columns, _links(traces))
 

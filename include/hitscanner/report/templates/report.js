@@ -92,7 +92,7 @@
   }
 
   // Dots shrink as they get many, so that the lines between them stay visible.
-  const shrink = Math.min(1, Math.max(0.45, Math.sqrt(2500 / dots.name.length)));
+  const shrink = Math.min(1, Math.max(0.55, Math.sqrt(2500 / dots.name.length)));
   const size = (i) => shrink * (3.5 + Math.min(9, 1.1 * Math.log2(1 + dots.degree[i])));
 
   function mapTraces() {
@@ -103,6 +103,7 @@
     const ways = shownLines.filter((i) => lines.freq[i] === null);
     const kind = (number) => shownDots.filter((i) => dots.kind[i] === number);
     const width = links.length > 4000 ? 0.7 : 1;
+    const opacity = Math.max(0.16, Math.min(0.5, 0.5 * Math.sqrt(3000 / links.length)));
     const under = [lineTrace(ways, { line: { width: 1, color: css("--soft") }, opacity: 0.35 })];
     const over = [];
     if (state.colour === "vp") {
@@ -110,7 +111,7 @@
         const colour = groupColour(group), mine = (i) => groupOf(dots.set[i]) === group;
         const look = { legendgroup: group, name: vps.includes(group) ? `only ${group}` : group };
         const ends = kind(DESTINATION).filter(mine), routers = kind(ROUTER).filter(mine);
-        under.push(lineTrace(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity: 0.45 }));
+        under.push(lineTrace(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity }));
         over.push(dotTrace(ends, { ...look, showlegend: false, marker: { size: 3, color: colour, opacity: 0.75 } }));
         over.push(dotTrace(routers, { ...look, showlegend: routers.length > 0, marker: { size: routers.map(size), color: colour, line: { width: 0.6, color: css("--panel") } } }));
       }
@@ -120,30 +121,35 @@
       const marker = (which) => ({ color: which.map((i) => dots.far[i]), colorscale: scale, cmin: 1, cmax: most });
       const bar = { title: { text: "hops from the nearest<br>vantage point", font: { size: 13 } }, thickness: 10, len: 0.35, x: 0.012, xanchor: "left", y: 0.985, yanchor: "top", outlinewidth: 0 };
       const ends = kind(DESTINATION), routers = kind(ROUTER);
-      under.push(lineTrace(links, { line: { width, color: css("--several") }, opacity: 0.4 }));
+      under.push(lineTrace(links, { line: { width, color: css("--several") }, opacity }));
       over.push(dotTrace(ends, { showlegend: false, marker: { ...marker(ends), size: 3, opacity: 0.8 } }));
       over.push(dotTrace(routers, { showlegend: false, marker: { ...marker(routers), size: routers.map(size), line: { width: 0.6, color: css("--panel") }, colorbar: bar } }));
     }
     const posts = kind(VP);
-    const top = dotTrace(posts, { mode: posts.length > 24 ? "markers" : "markers+text", showlegend: false,
-      text: posts.map((i) => dots.name[i]), textposition: posts.map(outward), textfont: { size: 13, color: css("--ink"), weight: 600 },
-      marker: { symbol: "diamond", size: 15, color: posts.map((i) => vpColour(sets[dots.set[i]][0])), line: { width: 2, color: css("--paper") } }, type: "scatter" });
+    const top = dotTrace(posts, { showlegend: false,
+      marker: { symbol: "diamond", size: 15, color: posts.map((i) => vpColour(sets[dots.set[i]][0])), line: { width: 2, color: css("--paper") } } });
     return [...under, handles(links), ...over, top];
   }
 
-  // Where a label does not cover its neighbours on the inner circle.
-  function outward(i) {
-    if (state.arrange !== "rings" || dots.x[i] === 0) return "middle right";
-    const side = Math.abs(dots.x[i]) < 0.3 * Math.abs(dots.y[i]) ? "center" : dots.x[i] > 0 ? "right" : "left";
-    const height = Math.abs(dots.y[i]) < 0.3 * Math.abs(dots.x[i]) ? "middle" : dots.y[i] > 0 ? "top" : "bottom";
-    return `${height} ${side}`;
+  // The names of the vantage points, beside them, where they do not cover one another.
+  function labels() {
+    const isRound = state.arrange === "rings", posts = dots.name.map((_, i) => i).filter((i) => dots.kind[i] === VP && isDrawn(i));
+    if (posts.length > 24) return [];
+    return posts.map((i) => {
+      const x = isRound ? dots.x[i] : dots.fx[i], y = isRound ? dots.y[i] : dots.fy[i];
+      const length = Math.hypot(dots.x[i], dots.y[i]);
+      const [right, up] = isRound && length ? [dots.x[i] / length, dots.y[i] / length] : [1, 0];
+      return { x, y, text: `<b>${dots.name[i]}</b>`, showarrow: false, xshift: 12 * right, yshift: 16 * up,
+        xanchor: right > 0.3 ? "left" : right < -0.3 ? "right" : "center", borderpad: 1, font: { size: 13, color: css("--ink") }, bgcolor: css("--panel"), opacity: 0.88 };
+    });
   }
 
   // Circles every five hops, so that distance can be read off.
   function rings() {
     const shapes = [], annotations = [];
+    annotations.push(...labels());
     if (state.arrange !== "rings") return { shapes, annotations };
-    for (let hops = 5; hops < map.radius; hops += 5) {
+    for (let hops = 5; hops <= map.radius - map.centre_hops; hops += 5) {
       const r = hops + map.centre_hops;
       shapes.push({ type: "circle", layer: "below", x0: -r, x1: r, y0: -r, y1: r, line: { width: 1, color: css("--rule") } });
       annotations.push({ x: 0, y: r, text: `${hops} hops`, showarrow: false, font: { size: 12, color: css("--soft") }, bgcolor: css("--panel") });
