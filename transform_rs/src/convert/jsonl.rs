@@ -1,0 +1,82 @@
+//! From records to JSON lines.
+
+use std::path::Path as FilePath;
+
+use crate::cut::{Batch, Cutter};
+use crate::decode::{Place, Visitor, visit};
+use crate::error::Result;
+use crate::jsonl;
+use crate::output::{Output, Written};
+use crate::pipeline::{Stage, run};
+use crate::tally::Tally;
+use crate::warts::cursor::Fault;
+use crate::warts::kind::Kind;
+use crate::warts::tables::Entry;
+use crate::warts::trace::Trace;
+
+struct ToJson;
+
+struct Part {
+    lines: Vec<u8>,
+    rows: u64,
+    tally: Tally,
+}
+
+struct Writing {
+    lines: Vec<u8>,
+    rows: u64,
+}
+
+impl Visitor for Writing {
+    fn trace(&mut self, at: Place<'_>, trace: &Trace<'_>) {
+        jsonl::trace::write(trace, &at.span.tables, &mut self.lines);
+        self.rows += 1;
+    }
+
+    fn other(&mut self, at: Place<'_>, body: &[u8]) -> std::result::Result<bool, Fault> {
+        let kind = at.record.kind;
+        if !(Kind::CYCLE_START..=Kind::CYCLE_STOP).contains(&kind) {
+            return Ok(false);
+        }
+        let entry = Entry::decode(kind, body)?;
+        self.rows += u64::from(jsonl::cycle::write(kind, &entry, &at.span.tables, &mut self.lines));
+        Ok(true)
+    }
+}
+
+impl Stage for ToJson {
+    type Worker = ();
+    type Part = Part;
+
+    fn worker(&self) {}
+
+    fn work(&self, (): &mut (), batch: &Batch) -> Result<Part> {
+        let mut writing = Writing { lines: Vec::with_capacity(batch.bytes.len() * 8), rows: 0 };
+        let tally = visit(batch, &mut writing);
+        Ok(Part { lines: writing.lines, rows: writing.rows, tally })
+    }
+}
+
+/// Write the records of all inputs of `cutter` as JSON lines to `path`.
+///
+/// # Errors
+/// Opening, reading or writing failed; then nothing is published.
+pub fn convert(
+    cutter: &mut Cutter,
+    path: &FilePath,
+    threads: usize,
+    with_digest: bool,
+) -> Result<(Vec<Written>, Tally)> {
+    let mut output = Output::create(path, with_digest)?;
+    let (mut tally, mut rows) = (Tally::default(), 0);
+    run(&ToJson, cutter, threads, |part| {
+        output.write(&part.lines)?;
+        tally.add(part.tally);
+        rows += part.rows;
+        Ok(())
+    })?;
+    if tally.total() == 0 {
+        return Ok((Vec::new(), tally));
+    }
+    Ok((vec![output.publish(rows)?], tally))
+}

@@ -1,0 +1,8 @@
+//! From warts to each output.
+
+pub mod check;
+pub mod jsonl;
+pub mod links;
+pub mod reply_table;
+pub mod tables;
+pub mod trace_table;

@@ -1,0 +1,169 @@
+//! From records to Parquet tables.
+
+use std::path::Path as FilePath;
+
+use super::{reply_table, trace_table};
+use crate::cut::{Batch, Cutter};
+use crate::decode::{Place, Visitor, visit};
+use crate::error::{Error, Result};
+use crate::links::path::Path;
+use crate::output::Written;
+use crate::parquet::chunk::Packer;
+use crate::parquet::column::{Column, Field, Type};
+use crate::parquet::file::RowGroup;
+use crate::parquet::table::{Table, columns_for};
+use crate::pipeline::{Stage, run};
+use crate::tally::Tally;
+use crate::warts::trace::Trace;
+
+/// Columns of `records_bad.parquet`.
+static BAD_FIELDS: [Field; 5] = [
+    Field::required("input", Type::Text),
+    Field::required("at", Type::I64),
+    Field::required("len", Type::I64),
+    Field::optional("type", Type::I32),
+    Field::required("reason", Type::Text),
+];
+
+struct ToTables<'o> {
+    fallback_vp: &'o str,
+}
+
+struct Worker {
+    packer: Option<Packer>,
+    replies: reply_table::Replies,
+    path: Path,
+}
+
+struct Part {
+    traces: Vec<Column>,
+    replies: RowGroup,
+    tally: Tally,
+}
+
+struct Filling<'w> {
+    traces: Vec<Column>,
+    worker: &'w mut Worker,
+    fallback_vp: Option<&'w [u8]>,
+    loops: u64,
+    ambiguous: u64,
+}
+
+impl Visitor for Filling<'_> {
+    fn trace(&mut self, at: Place<'_>, trace: &Trace<'_>) {
+        let path = &mut self.worker.path;
+        path.rebuild(trace);
+        self.loops += u64::from(path.loop_at.is_some());
+        self.ambiguous += u64::from(path.ambiguous);
+        let vp = at.span.tables.vantage_point(trace.list_id, trace.cycle_id);
+        let vp = vp.or(self.fallback_vp);
+        trace_table::append(vp, at, trace, path, &mut self.traces);
+        self.worker.replies.append(at.trace_id, vp, trace);
+    }
+}
+
+impl Stage for ToTables<'_> {
+    type Worker = Worker;
+    type Part = Part;
+
+    fn worker(&self) -> Worker {
+        Worker { packer: None, replies: reply_table::Replies::default(), path: Path::default() }
+    }
+
+    fn work(&self, worker: &mut Worker, batch: &Batch) -> Result<Part> {
+        let mut packer = match worker.packer.take() {
+            Some(packer) => packer,
+            None => Packer::new()?,
+        };
+        let mut filling = Filling {
+            traces: columns_for(&trace_table::FIELDS),
+            worker,
+            fallback_vp: Some(self.fallback_vp.as_bytes()).filter(|vp| !vp.is_empty()),
+            loops: 0,
+            ambiguous: 0,
+        };
+        let mut tally = visit(batch, &mut filling);
+        tally.loops = filling.loops;
+        tally.ambiguous_hops = filling.ambiguous;
+        let traces = filling.traces;
+        let replies = worker.replies.encode(&mut packer)?;
+        worker.packer = Some(packer);
+        Ok(Part { traces, replies, tally })
+    }
+}
+
+/// Tables under construction.
+struct Tables {
+    traces: Table,
+    replies: Table,
+}
+
+/// What to write, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'o> {
+    /// The folder of the tables.
+    pub into: &'o FilePath,
+    /// Threads to use.
+    pub threads: usize,
+    /// Vantage point of records that carry none; empty is unknown.
+    pub fallback_vp: &'o str,
+    /// Are digests of the files wanted?
+    pub with_digest: bool,
+    /// Notes for the files' metadata.
+    pub notes: &'o [(&'static str, String)],
+    /// Names of the inputs.
+    pub inputs: &'o [String],
+}
+
+/// Write the tables of all inputs of `cutter` as `order` says.
+///
+/// # Errors
+/// Opening, reading or writing failed; then no table is published.
+pub fn convert(cutter: &mut Cutter, order: &Order<'_>) -> Result<(Vec<Written>, Tally)> {
+    let into = order.into;
+    std::fs::create_dir_all(into)
+        .map_err(|source| Error::Write { path: into.to_owned(), source })?;
+    let mut tables = Tables {
+        traces: order.table("traces", &trace_table::FIELDS)?,
+        replies: order.table("replies", &reply_table::FIELDS)?,
+    };
+    let mut tally = Tally::default();
+    let stage = ToTables { fallback_vp: order.fallback_vp };
+    run(&stage, cutter, order.threads, |part| {
+        tables.traces.append(&part.traces)?;
+        tables.replies.append_group(part.replies)?;
+        tally.add(part.tally);
+        Ok(())
+    })?;
+    if tally.total() == 0 {
+        return Ok((Vec::new(), tally));
+    }
+    let mut ready = vec![tables.traces, tables.replies];
+    if tally.damage_count > 0 {
+        ready.push(bad_records(&tally, order)?);
+    }
+    let written = ready.into_iter().map(|table| table.publish(order.notes));
+    Ok((written.collect::<Result<_>>()?, tally))
+}
+
+impl Order<'_> {
+    fn table(&self, name: &str, fields: &'static [Field]) -> Result<Table> {
+        let path = self.into.join(format!("{name}.parquet"));
+        Table::create(&path, fields, self.with_digest)
+    }
+}
+
+fn bad_records(tally: &Tally, order: &Order<'_>) -> Result<Table> {
+    let mut table = order.table("records_bad", &BAD_FIELDS)?;
+    for damage in &tally.damage {
+        let name = order.inputs.get(damage.input).map_or("?", String::as_str);
+        let mut row = trace_table::Row::new(table.columns());
+        row.text(Some(name.as_bytes()));
+        row.int(Some(damage.at as i64));
+        row.int(Some(damage.len as i64));
+        row.int(damage.kind.map(|kind| kind.0));
+        row.text(Some(damage.reason.as_bytes()));
+        table.end_row()?;
+    }
+    Ok(table)
+}

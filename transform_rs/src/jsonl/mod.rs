@@ -1,0 +1,5 @@
+//! Records as JSON objects with the keys and values of `sc_warts2json` 20260420.
+
+pub mod cycle;
+pub mod time;
+pub mod trace;

@@ -1,0 +1,91 @@
+//! A Parquet table filled row by row or in batches; row groups are cut at a fixed number of rows.
+
+use std::path::Path;
+
+use super::chunk::Packer;
+use super::column::{Column, Field};
+use super::file::{RowGroup, TableFile};
+use crate::error::Result;
+use crate::output::Written;
+
+/// Rows of a row group; DuckDB's own choice, small enough to scan in parallel.
+const GROUP_ROWS: usize = 122_880;
+
+/// Columns being filled, and the file that they go to.
+pub struct Table {
+    file: TableFile,
+    fields: &'static [Field],
+    columns: Vec<Column>,
+    packer: Packer,
+}
+
+/// Empty columns for `fields`.
+pub fn columns_for(fields: &[Field]) -> Vec<Column> {
+    fields.iter().map(|field| Column::new(field.kind)).collect()
+}
+
+impl Table {
+    /// Begin the table at `path`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Write`] if the system refuses.
+    pub fn create(path: &Path, fields: &'static [Field], with_digest: bool) -> Result<Self> {
+        Ok(Self {
+            file: TableFile::create(path, fields, with_digest)?,
+            fields,
+            columns: columns_for(fields),
+            packer: Packer::new()?,
+        })
+    }
+
+    /// The columns; after filling each with one value call [`Table::end_row`].
+    pub fn columns(&mut self) -> &mut [Column] {
+        &mut self.columns
+    }
+
+    /// Write a row group if enough rows are there.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Write`] if the system refuses.
+    pub fn end_row(&mut self) -> Result<()> {
+        if self.columns.first().is_some_and(|column| column.rows() >= GROUP_ROWS) {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Append the rows of `columns`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Write`] if the system refuses.
+    pub fn append(&mut self, columns: &[Column]) -> Result<()> {
+        for (to, from) in self.columns.iter_mut().zip(columns) {
+            to.append(from);
+        }
+        self.end_row()
+    }
+
+    /// Append a row group that was encoded elsewhere, behind the rows so far.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Write`] if the system refuses.
+    pub fn append_group(&mut self, group: RowGroup) -> Result<()> {
+        self.flush()?;
+        self.file.write(group)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let group = RowGroup::encode(self.fields, &self.columns, &mut self.packer)?;
+        self.columns.iter_mut().for_each(Column::clear);
+        self.file.write(group)
+    }
+
+    /// Write what is left, then the footer with these notes, and publish.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Write`] if the system refuses.
+    pub fn publish(mut self, notes: &[(&str, String)]) -> Result<Written> {
+        self.flush()?;
+        self.file.publish(notes)
+    }
+}

@@ -1,0 +1,8 @@
+//! The warts format: records, fields, addresses. No input or output here.
+
+pub mod addr;
+pub mod cursor;
+pub mod extension;
+pub mod kind;
+pub mod tables;
+pub mod trace;

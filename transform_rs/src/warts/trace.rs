@@ -1,0 +1,521 @@
+//! Traceroute records (type 6) with their hops, path-MTU, last-ditch and doubletree parts.
+//!
+//! Source: warts(5) "Traceroute structure"; attribute numbers as observed in files, where the
+//! manual page has path MTU and last ditch swapped.
+
+use std::ops::Range;
+
+use super::addr::{Addr, AddrTable};
+use super::cursor::{Cursor, Decoded, Params, Timeval};
+use super::tables::Tables;
+
+/// A traceroute. Reuse one value for many records: [`Trace::decode`] keeps the allocations.
+#[derive(Debug, Default)]
+pub struct Trace<'a> {
+    /// The list's number in the file; 0 is none.
+    pub list_id: u32,
+    /// The cycle's number in the file; 0 is none.
+    pub cycle_id: u32,
+    /// Source address.
+    pub src: Option<Addr>,
+    /// Destination address.
+    pub dst: Option<Addr>,
+    /// Router that the probes were sent through, if one was asked for.
+    pub rtr: Option<Addr>,
+    /// When tracing began.
+    pub start: Option<Timeval>,
+    /// Why tracing ended: see [`stop_reason_name`].
+    pub stop_reason: Option<u8>,
+    /// Detail of the reason, e.g. the ICMP code.
+    pub stop_data: Option<u8>,
+    /// Flags of the trace: see [`TRACE_FLAGS`].
+    pub flags: u32,
+    /// Probes per hop before giving up.
+    pub attempts: Option<u8>,
+    /// Highest TTL probed; 0 is the default limit.
+    pub hoplimit: Option<u8>,
+    /// Kind of probe: see [`method_name`].
+    pub method: Option<u8>,
+    /// Size of probes, bytes.
+    pub probe_size: Option<u16>,
+    /// Source port, or ICMP id.
+    pub sport: Option<u16>,
+    /// Destination port, or ICMP checksum when the flag says so.
+    pub dport: Option<u16>,
+    /// TTL of the first probe.
+    pub firsthop: Option<u8>,
+    /// Type of service of probes.
+    pub tos: Option<u8>,
+    /// Wait for an answer, seconds.
+    pub wait_s: Option<u8>,
+    /// Loops allowed before probing stops.
+    pub loops: Option<u8>,
+    /// Highest TTL probed in fact.
+    pub hop_count: Option<u16>,
+    /// Silent hops in a row before probing stops.
+    pub gap_limit: Option<u8>,
+    /// What happens at the gap limit: 1 stop, 2 last-ditch probes.
+    pub gap_action: Option<u8>,
+    /// What happens at a loop.
+    pub loop_action: Option<u8>,
+    /// Probes sent.
+    pub probe_count: Option<u16>,
+    /// Least wait between probes, 1/100 s.
+    pub wait_probe_cs: Option<u8>,
+    /// Confidence that all addresses of a hop were seen, per cent.
+    pub confidence: Option<u8>,
+    /// Number that the user gave to the trace.
+    pub user_id: Option<u32>,
+    /// IP offset of probes.
+    pub offset: Option<u16>,
+    /// Consecutive hops probed at once.
+    pub squeries: Option<u8>,
+    /// TTL where the trace logically ended, when later hops were probed ahead.
+    pub stop_hop: Option<u8>,
+    /// The message of a failed trace.
+    pub errmsg: Option<&'a [u8]>,
+    /// Replies, by ascending probe TTL; at one TTL as in the record.
+    pub hops: Vec<Hop<'a>>,
+    /// Path MTU discovery.
+    pub pmtud: Option<Pmtud>,
+    /// Replies of path MTU discovery.
+    pub pmtud_hops: Vec<Hop<'a>>,
+    /// Did the record hold a last-ditch part?
+    pub has_last_ditch: bool,
+    /// Replies to last-ditch probes (TTL 255).
+    pub last_ditch_hops: Vec<Hop<'a>>,
+    /// Doubletree.
+    pub doubletree: Option<Doubletree<'a>>,
+    addresses: AddrTable,
+}
+
+/// Path MTU discovery of a trace.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Pmtud {
+    /// MTU of the interface, bytes.
+    pub if_mtu: Option<u16>,
+    /// MTU of the path, bytes.
+    pub path_mtu: Option<u16>,
+    /// MTU of the outgoing interface where it differs, bytes.
+    pub out_mtu: Option<u16>,
+    /// Version of the method.
+    pub version: Option<u8>,
+    /// Notes in the record (skipped).
+    pub notes: Option<u8>,
+}
+
+/// Doubletree data of a trace.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Doubletree<'a> {
+    /// TTL where forward and backward probing met.
+    pub first_hop: Option<u8>,
+    /// Address in the local stop set that ended backward probing.
+    pub lss_stop: Option<Addr>,
+    /// Address in the global stop set that ended forward probing.
+    pub gss_stop: Option<Addr>,
+    /// Name of the local stop set.
+    pub lss_name: Option<&'a [u8]>,
+    /// Flags.
+    pub flags: Option<u8>,
+}
+
+/// One answer. Absent fields are told by the methods, which know the format's defaults.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hop<'a> {
+    set: u32,
+    /// Who answered; nothing if the record says nothing.
+    pub addr: Option<Addr>,
+    /// Raw objects of the ICMP extension; empty if none.
+    pub extension: &'a [u8],
+    /// Name of the address, if it was looked up.
+    pub name: Option<&'a [u8]>,
+    /// When the probe was sent; seconds 0 is unknown.
+    pub tx: Timeval,
+    /// Round-trip time, microseconds.
+    pub rtt_us: u32,
+    /// Size of the probe, bytes.
+    pub probe_size: u16,
+    /// Size of the answer, bytes.
+    pub reply_size: u16,
+    /// IP identifier of the answer; 0 if the record does not say.
+    pub reply_ipid: u16,
+    next_hop_mtu: u16,
+    quoted_length: u16,
+    /// TTL of the probe.
+    pub probe_ttl: u8,
+    reply_ttl: u8,
+    /// Flags: see [`HOP_FLAGS`].
+    pub flags: u8,
+    attempt: u8,
+    icmp_type: u8,
+    icmp_code: u8,
+    /// Type of service of the answer.
+    pub reply_tos: u8,
+    quoted_ttl: u8,
+    tcp_flags: u8,
+    quoted_tos: u8,
+}
+
+/// Bit of [`Hop::flags`]: the answer's TTL is known.
+const HOP_REPLY_TTL: u8 = 0x10;
+/// Bit of [`Hop::flags`]: the answer came over TCP.
+const HOP_TCP: u8 = 0x08;
+/// Bit of [`Hop::flags`]: the answer came over UDP.
+const HOP_UDP: u8 = 0x40;
+
+impl Hop<'_> {
+    fn has(&self, flag: u32) -> bool {
+        self.set >> (flag - 1) & 1 == 1
+    }
+
+    /// Which probe of this TTL was answered, from 1.
+    pub fn probe_id(&self) -> u16 {
+        u16::from(self.attempt) + 1
+    }
+
+    /// TTL of the answer, if the record knows it.
+    pub fn reply_ttl(&self) -> Option<u8> {
+        (self.flags & HOP_REPLY_TTL != 0 && self.has(3)).then_some(self.reply_ttl)
+    }
+
+    /// Is the answer an ICMP message (not TCP, not UDP)?
+    #[inline]
+    pub fn is_icmp(&self) -> bool {
+        self.flags & (HOP_TCP | HOP_UDP) == 0 && self.has(7)
+    }
+
+    /// ICMP type and code.
+    #[inline]
+    pub fn icmp(&self) -> Option<(u8, u8)> {
+        self.is_icmp().then_some((self.icmp_type, self.icmp_code))
+    }
+
+    /// TCP flags of the answer.
+    pub fn tcp_flags(&self) -> Option<u8> {
+        (self.flags & HOP_TCP != 0 || self.has(15)).then_some(self.tcp_flags)
+    }
+
+    /// Does the answer quote the probe: time exceeded, unreachable, too big?
+    #[inline]
+    pub fn is_quoting(&self, is_v6: bool) -> bool {
+        match self.icmp() {
+            Some((kind, _)) if is_v6 => (1..=3).contains(&kind),
+            Some((kind, _)) => kind == 3 || kind == 11,
+            None => false,
+        }
+    }
+
+    /// TTL of the probe as quoted in the answer; 1 where the record leaves it out.
+    #[inline]
+    pub fn quoted_ttl(&self) -> u8 {
+        if self.has(14) { self.quoted_ttl } else { 1 }
+    }
+
+    /// Length of the probe as quoted; the probe's size where the record leaves it out.
+    #[inline]
+    pub fn quoted_length(&self) -> u16 {
+        if self.has(13) { self.quoted_length } else { self.probe_size }
+    }
+
+    /// Type of service of the probe as quoted.
+    pub fn quoted_tos(&self) -> Option<u8> {
+        self.has(16).then_some(self.quoted_tos)
+    }
+
+    /// MTU of the next hop, from "packet too big".
+    pub fn next_hop_mtu(&self) -> Option<u16> {
+        self.has(12).then_some(self.next_hop_mtu)
+    }
+}
+
+impl<'a> Hop<'a> {
+    #[inline]
+    fn decode(from: &mut Cursor<'a>, table: &mut AddrTable, tables: &Tables) -> Decoded<Self> {
+        let Params { bits, cursor: mut c } = from.params()?;
+        let has = |flag: u32| bits >> (flag - 1) & 1 == 1;
+        let mut hop = Hop { set: bits as u32, ..Hop::default() };
+        if has(1) {
+            hop.addr = tables.address(c.u32()?)?;
+        }
+        if has(2) {
+            hop.probe_ttl = c.u8()?;
+        }
+        if has(3) {
+            hop.reply_ttl = c.u8()?;
+        }
+        if has(4) {
+            hop.flags = c.u8()?;
+        }
+        if has(5) {
+            hop.attempt = c.u8()?;
+        }
+        if has(6) {
+            hop.rtt_us = c.u32()?;
+        }
+        if has(7) {
+            [hop.icmp_type, hop.icmp_code] = c.u16()?.to_be_bytes();
+        }
+        if has(8) {
+            hop.probe_size = c.u16()?;
+        }
+        if has(9) {
+            hop.reply_size = c.u16()?;
+        }
+        if has(10) {
+            hop.reply_ipid = c.u16()?;
+        }
+        if has(11) {
+            hop.reply_tos = c.u8()?;
+        }
+        if has(12) {
+            hop.next_hop_mtu = c.u16()?;
+        }
+        if has(13) {
+            hop.quoted_length = c.u16()?;
+        }
+        if has(14) {
+            hop.quoted_ttl = c.u8()?;
+        }
+        if has(15) {
+            hop.tcp_flags = c.u8()?;
+        }
+        if has(16) {
+            hop.quoted_tos = c.u8()?;
+        }
+        if has(17) {
+            hop.extension = c.extension()?;
+        }
+        if has(18) {
+            hop.addr = Some(c.addr(table)?);
+        }
+        if has(19) {
+            hop.tx = c.timeval()?;
+        }
+        if has(20) {
+            hop.name = Some(c.string()?);
+        }
+        Ok(hop)
+    }
+}
+
+/// Fewest bytes that a hop can take: its flag byte. Bounds what a lying count can allocate.
+const HOP_LEAST: usize = 1;
+
+impl<'a> Trace<'a> {
+    /// Decode the record with this body into `self`, replacing what was there.
+    ///
+    /// # Errors
+    /// A [`super::cursor::Fault`] if the record contradicts itself; `self` is then half filled.
+    pub fn decode(&mut self, body: &'a [u8], tables: &Tables) -> Decoded<()> {
+        self.reset();
+        let mut from = Cursor::new(body);
+        let params = from.params()?;
+        self.decode_params(params, tables)?;
+        let count = from.u16()?;
+        decode_hops(&mut from, count, &mut self.addresses, tables, &mut self.hops)?;
+        if !self.hops.is_sorted_by_key(|hop| hop.probe_ttl) {
+            self.hops.sort_by_key(|hop| hop.probe_ttl);
+        }
+        self.decode_attributes(&mut from, tables)
+    }
+
+    fn reset(&mut self) {
+        let mut old = std::mem::take(self);
+        old.hops.clear();
+        old.pmtud_hops.clear();
+        old.last_ditch_hops.clear();
+        old.addresses.clear();
+        self.hops = old.hops;
+        self.pmtud_hops = old.pmtud_hops;
+        self.last_ditch_hops = old.last_ditch_hops;
+        self.addresses = old.addresses;
+    }
+
+    fn decode_params(&mut self, mut p: Params<'a>, tables: &Tables) -> Decoded<()> {
+        let table = &mut self.addresses;
+        self.list_id = p.get(1, Cursor::u32)?.unwrap_or(0);
+        self.cycle_id = p.get(2, Cursor::u32)?.unwrap_or(0);
+        let src_id = p.get(3, Cursor::u32)?;
+        let dst_id = p.get(4, Cursor::u32)?;
+        self.start = p.get(5, Cursor::timeval)?;
+        self.stop_reason = p.get(6, Cursor::u8)?;
+        self.stop_data = p.get(7, Cursor::u8)?;
+        let short_flags = p.get(8, Cursor::u8)?;
+        self.attempts = p.get(9, Cursor::u8)?;
+        self.hoplimit = p.get(10, Cursor::u8)?;
+        self.method = p.get(11, Cursor::u8)?;
+        self.probe_size = p.get(12, Cursor::u16)?;
+        self.sport = p.get(13, Cursor::u16)?;
+        self.dport = p.get(14, Cursor::u16)?;
+        self.firsthop = p.get(15, Cursor::u8)?;
+        self.tos = p.get(16, Cursor::u8)?;
+        self.wait_s = p.get(17, Cursor::u8)?;
+        self.loops = p.get(18, Cursor::u8)?;
+        self.hop_count = p.get(19, Cursor::u16)?;
+        self.gap_limit = p.get(20, Cursor::u8)?;
+        self.gap_action = p.get(21, Cursor::u8)?;
+        self.loop_action = p.get(22, Cursor::u8)?;
+        self.probe_count = p.get(23, Cursor::u16)?;
+        self.wait_probe_cs = p.get(24, Cursor::u8)?;
+        self.confidence = p.get(25, Cursor::u8)?;
+        self.src = p.get(26, |c| c.addr(table))?;
+        self.dst = p.get(27, |c| c.addr(table))?;
+        self.user_id = p.get(28, Cursor::u32)?;
+        self.offset = p.get(29, Cursor::u16)?;
+        // The router's address stands alone: it takes no number in the record's table.
+        self.rtr = p.get(30, |c| c.addr(&mut AddrTable::default()))?;
+        self.squeries = p.get(31, Cursor::u8)?;
+        let long_flags = p.get(32, Cursor::u32)?;
+        self.stop_hop = p.get(33, Cursor::u8)?;
+        self.errmsg = p.get(34, Cursor::string)?;
+        self.flags = long_flags.unwrap_or(u32::from(short_flags.unwrap_or(0)));
+        if let Some(id) = src_id {
+            self.src = tables.address(id)?;
+        }
+        if let Some(id) = dst_id {
+            self.dst = tables.address(id)?;
+        }
+        Ok(())
+    }
+
+    fn decode_attributes(&mut self, from: &mut Cursor<'a>, tables: &Tables) -> Decoded<()> {
+        // Records of old versions may end without the closing zero.
+        while from.remaining() >= 2 {
+            let header = from.u16()?;
+            let mut part = Cursor::new(from.take(usize::from(header & 0x0fff))?);
+            match header >> 12 {
+                0 => break,
+                1 => self.decode_pmtud(&mut part, tables)?,
+                2 => self.decode_last_ditch(&mut part, tables)?,
+                3 => self.decode_doubletree(&mut part, tables)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn decode_pmtud(&mut self, from: &mut Cursor<'a>, tables: &Tables) -> Decoded<()> {
+        let mut p = from.params()?;
+        self.pmtud = Some(Pmtud {
+            if_mtu: p.get(1, Cursor::u16)?,
+            path_mtu: p.get(2, Cursor::u16)?,
+            out_mtu: p.get(3, Cursor::u16)?,
+            version: p.get(4, Cursor::u8)?,
+            notes: p.get(5, Cursor::u8)?,
+        });
+        let count = from.u16()?;
+        decode_hops(from, count, &mut self.addresses, tables, &mut self.pmtud_hops)
+    }
+
+    fn decode_last_ditch(&mut self, from: &mut Cursor<'a>, tables: &Tables) -> Decoded<()> {
+        from.params()?;
+        self.has_last_ditch = true;
+        let count = from.u16()?;
+        decode_hops(from, count, &mut self.addresses, tables, &mut self.last_ditch_hops)
+    }
+
+    fn decode_doubletree(&mut self, from: &mut Cursor<'a>, tables: &Tables) -> Decoded<()> {
+        let table = &mut self.addresses;
+        let mut p = from.params()?;
+        let lss_id = p.get(1, Cursor::u32)?;
+        let gss_id = p.get(2, Cursor::u32)?;
+        let mut found = Doubletree {
+            first_hop: p.get(3, Cursor::u8)?,
+            lss_stop: p.get(4, |c| c.addr(table))?,
+            gss_stop: p.get(5, |c| c.addr(table))?,
+            lss_name: p.get(6, Cursor::string)?,
+            flags: p.get(7, Cursor::u8)?,
+        };
+        if let Some(id) = lss_id {
+            found.lss_stop = tables.address(id)?;
+        }
+        if let Some(id) = gss_id {
+            found.gss_stop = tables.address(id)?;
+        }
+        self.doubletree = Some(found);
+        Ok(())
+    }
+
+    /// Does each probe of the trace keep to one flow (Paris traceroute)?
+    pub fn is_paris(&self) -> bool {
+        matches!(self.method, Some(3..=6))
+    }
+
+    /// Where in [`Trace::hops`] the trace's logical path lies: from its first hop to its stop hop.
+    ///
+    /// Hops behind the stop hop were probed ahead, hops before the first were answers to probes
+    /// that doubletree gave up: neither proves a link.
+    pub fn path_range(&self) -> Range<usize> {
+        let first = self.firsthop.unwrap_or(0);
+        let from = self.hops.partition_point(|hop| hop.probe_ttl < first);
+        let to = match self.stop_hop {
+            Some(stop) if stop > 0 => self.hops.partition_point(|hop| hop.probe_ttl <= stop),
+            _ => self.hops.len(),
+        };
+        from..to.max(from)
+    }
+
+    /// Hops of the logical path: see [`Trace::path_range`].
+    pub fn path_hops(&self) -> &[Hop<'a>] {
+        &self.hops[self.path_range()]
+    }
+}
+
+fn decode_hops<'a>(
+    from: &mut Cursor<'a>,
+    count: u16,
+    table: &mut AddrTable,
+    tables: &Tables,
+    hops: &mut Vec<Hop<'a>>,
+) -> Decoded<()> {
+    if usize::from(count) * HOP_LEAST > from.remaining() {
+        return Err(super::cursor::Fault::Short);
+    }
+    for _ in 0..count {
+        hops.push(Hop::decode(from, table, tables)?);
+    }
+    Ok(())
+}
+
+/// Name of a method number, as scamper's tools print it.
+pub fn method_name(method: u8) -> Option<&'static str> {
+    let names = ["icmp-echo", "udp", "tcp", "icmp-echo-paris", "udp-paris", "tcp-ack"];
+    names.get(usize::from(method).checked_sub(1)?).copied()
+}
+
+/// Name of a stop reason, as scamper's tools print it.
+pub fn stop_reason_name(reason: u8) -> Option<&'static str> {
+    let names = [
+        "NONE",
+        "COMPLETED",
+        "UNREACH",
+        "ICMP",
+        "LOOP",
+        "GAPLIMIT",
+        "ERROR",
+        "HOPLIMIT",
+        "GSS",
+        "HALTED",
+        "INPROGRESS",
+    ];
+    names.get(usize::from(reason)).copied()
+}
+
+/// Bits of [`Trace::flags`] with their names.
+pub const TRACE_FLAGS: [(u32, &str); 9] = [
+    (0x01, "all-attempts"),
+    (0x02, "pmtud"),
+    (0x04, "dl"),
+    (0x08, "ignoretpdst"),
+    (0x10, "doubletree"),
+    (0x20, "icmp-csum-dport"),
+    (0x40, "const-payload"),
+    (0x80, "rxerr"),
+    (0x100, "ptr"),
+];
+
+/// Bits of [`Hop::flags`] with their names, in the order in which scamper's tools print them.
+pub const HOP_FLAGS: [(u8, &str); 3] = [(0x02, "dltxts"), (0x01, "sockrxts"), (0x04, "dlrxts")];
+
+/// Bit of [`Trace::flags`]: the checksum of ICMP probes is in [`Trace::dport`].
+pub const ICMP_CSUM_DPORT: u32 = 0x20;
