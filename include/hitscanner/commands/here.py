@@ -11,11 +11,10 @@ import typer
 from hitscanner import local_airflow
 from hitscanner.commands.answer import Json, answer, console
 from hitscanner.errors import UsageError
-from hitscanner.rehearsal import Rehearsal, prepare, rehearse
 from hitscanner.settings import REPOSITORY, Settings, child_environment
-from hitscanner.simulator import lifecycle
-from hitscanner.simulator.objects import Kind
 from hitscanner.wiring import pipeline
+
+# The simulator's libraries and the report's cost a second: imported by the commands that need them.
 
 Seed = Annotated[int, typer.Option(help="Which world; the same seed gives the same.")]
 Routers = Annotated[int, typer.Option(help="Routers of the world.", min=100, max=50_000)]
@@ -44,9 +43,12 @@ def demo(
 ) -> None:
     """Trace a simulated Internet by the real DAGs, score the result, write the report."""
     from hitscanner.outcome import present
+    from hitscanner.rehearsal import Rehearsal, rehearse
 
+    if world not in ("clean", "dirty"):
+        raise UsageError(f"--world {world}: there are clean and dirty")
     rehearsal = Rehearsal(
-        seed, routers, vantage_points, targets, _kind(world), rate_pps, dealias, break_vp,
+        seed, routers, vantage_points, targets, "dirty" if world == "dirty" else "clean", rate_pps, dealias, break_vp,
         min_vp_ratio,
     )  # fmt: skip
     settings = Settings.from_environment()
@@ -58,6 +60,9 @@ def demo(
 
 def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> None:
     """Start Airflow on 127.0.0.1 beside the simulated Internet, and leave both running."""
+    from hitscanner.rehearsal import Rehearsal, prepare
+    from hitscanner.simulator import lifecycle
+
     settings = Settings.from_environment()
     local_airflow.refuse_taken_port(port)
     if not settings.inventory.is_file():
@@ -73,6 +78,8 @@ def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> 
 
 def down(*, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Stop Airflow and take the simulated Internet down; results stay."""
+    from hitscanner.simulator import lifecycle
+
     settings = Settings.from_environment()
     out = console(is_json=as_json)
     steps: dict[str, Callable[[], object]] = {
@@ -110,9 +117,3 @@ def _airflow_environment(
 def _is_simulated(settings: Settings) -> bool:
     points = pipeline(settings).inventory().vantage_points
     return any("simulated" in vp.tags for vp in points)
-
-
-def _kind(world: str) -> Kind:
-    if world not in ("clean", "dirty"):
-        raise UsageError(f"--world {world}: there are clean and dirty")
-    return "dirty" if world == "dirty" else "clean"

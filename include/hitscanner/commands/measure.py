@@ -11,8 +11,6 @@ from rich.table import Table
 from hitscanner.commands.answer import Json, answer, console, read_conf
 from hitscanner.errors import MeasurementFailedError, UsageError
 from hitscanner.pipeline.plan import Plan
-from hitscanner.report.progress import Progress
-from hitscanner.runs import CHAIN, Airflow, run_again, run_traceroute
 from hitscanner.wiring import pipeline
 
 Conf = Annotated[str, typer.Option("--conf", help="JSON, or @FILE. The keys: docs/DAGS.md.")]
@@ -30,6 +28,8 @@ def plan(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) 
 
 def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
     """Run the DAG once in this process and wait; exit 2 when it was done in part."""
+    from hitscanner.runs import run_again
+
     out = console(is_json=as_json)
     if dag in ("transform", "load"):
         ended = run_again(pipeline().settings, dag, read_conf(conf))
@@ -43,6 +43,8 @@ def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
 
 def _traceroute(conf: dict[str, Any], out: Console) -> tuple[dict[str, object], int]:
     from hitscanner.outcome import present
+    from hitscanner.report.progress import Progress
+    from hitscanner.runs import CHAIN, Airflow, run_traceroute
 
     began_at = time.monotonic()
     steps = pipeline()
