@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 
 from .files import write_json
@@ -10,6 +11,10 @@ from .spool import JobDir
 
 EVERY_S = 1.0
 """Seconds between two versions of `progress.json`; readers may count on two."""
+
+
+WINDOW_S = 20.0
+"""Seconds over which the speed is taken: longer than most traces, so that it is not jumpy."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Progress:
     done: int
     total: int
     sent_pps: float
-    """Packets per second of this slice, as the traces that are finished tell."""
+    """Packets per second of the last `WINDOW_S` seconds, by the traces that were finished then."""
 
     replies: int
     eta_s: float
@@ -52,6 +57,27 @@ class ProgressFile:
         write_json(self._path, asdict(progress))
         self._written_at = time.monotonic()
         self._state = progress.state
+
+
+class Speed:
+    """
+    Packets per second over a sliding window.
+
+    >>> speed = Speed(now_s=0.0)
+    >>> [speed.update(*seen) for seen in ((10.0, 500), (20.0, 1500), (30.0, 2500))]
+    [50.0, 75.0, 100.0]
+    """
+
+    def __init__(self, now_s: float) -> None:
+        self._seen = deque([(now_s, 0)])
+
+    def update(self, now_s: float, packets: int) -> float:
+        """Return the speed, given that *packets* have been sent up to *now_s*."""
+        self._seen.append((now_s, packets))
+        while len(self._seen) > 2 and self._seen[1][0] <= now_s - WINDOW_S:
+            self._seen.popleft()
+        since_s, before = self._seen[0]
+        return round((packets - before) / (now_s - since_s), 1) if now_s > since_s else 0.0
 
 
 def eta_s(remaining: int, done: int, elapsed_s: float, planned_per_s: float) -> float:

@@ -26,7 +26,7 @@ from .job import JobSpec, load_job, load_targets
 from .leases import lease
 from .ledger import Ledger
 from .lock import job_lock
-from .progress import Progress, ProgressFile, eta_s
+from .progress import Progress, ProgressFile, Speed, eta_s
 from .scamper import Running, argv_of, start
 from .shard import Facts, describe, finished_shard, write_shard
 from .slices import cut, targets_per_slice
@@ -88,6 +88,7 @@ class Slice:
     """Targets that an opt-out took out before they were finished."""
 
     began: float = field(default_factory=time.monotonic)
+    speed: Speed = field(default_factory=lambda: Speed(time.monotonic()))
 
 
 class Run:
@@ -115,7 +116,7 @@ class Run:
             error = caught
         shard = describe(self.spec, self.ledger, self.facts, error, time.time())
         with suppress(ProberError, OSError):  # shard.json says it all
-            self._show(shard["state"], None)
+            self._show(shard["state"])
         with _disk_errors(self.paths.path):
             write_shard(self.paths, shard)
         self.log.event(f"{shard['state']}: {shard['cause'] or 'every target is settled'}")
@@ -127,7 +128,7 @@ class Run:
         check_room(self.paths.path)
         self.ledger.load()
         self.done_before = len(self.ledger.done)
-        self._show("starting", None)
+        self._show("starting")
         check_identity(self.paths.identity, spec)
         facts.clock_offset_s = check_clock(facts.started_at, centre_time_s, spec)
         stamp = stamp_of_dnp(self.paths)
@@ -161,7 +162,7 @@ class Run:
         if why != self.waiting_why:
             self.log.event(why)
             self.waiting_why = why
-        self._show("waiting", None)
+        self._show("waiting")
         if self.watch.check():
             self.ledger.exclude(self.watch.dnp)
         time.sleep(TICK_S)
@@ -201,7 +202,7 @@ class Run:
         self.ledger.begin(targets, about)
         self.log.event(f"slice {number:04d}: {len(targets)} targets")
         work = Slice(number, argv, set(targets), Tail(output), self.log.size())
-        self._show("probing", work.tail)
+        self._show("probing", work)
         return work
 
     def _follow(self, running: Running, work: Slice) -> int | None:
@@ -211,7 +212,7 @@ class Run:
             if status is not None:
                 return status
             work.tail.read()
-            self._show("probing", work.tail, time.monotonic() - work.began)
+            self._show("probing", work)
             if self.watch.check():
                 self.ledger.exclude(self.watch.dnp)
                 unfinished = work.targets - work.tail.destinations
@@ -242,25 +243,28 @@ class Run:
             "finished is kept, run the job again"
         )
 
-    def _show(self, state: str, tail: Tail | None, elapsed_s: float = 0.0) -> None:
+    def _show(self, state: str, work: Slice | None = None) -> None:
         if not self.progress.is_due(state):
             return
-        ledger = self.ledger
-        done = len(ledger.done) + (len(tail.destinations) if tail else 0)
-        unsettled = len(ledger.targets) - len(ledger.failed) - len(ledger.excluded) - done
-        remaining = max(0, unsettled)
-        planned_per_s = self.slice_size / self.spec.slice_s
+        ledger, spec, now_s = self.ledger, self.spec, time.monotonic()
+        done, replies = len(ledger.done), ledger.replies
+        sent_pps, probing_s = 0.0, self.probing_s
+        if work is not None:
+            done += len(work.tail.destinations)
+            replies += work.tail.replies
+            sent_pps = work.speed.update(now_s, work.tail.probes)
+            probing_s += now_s - work.began
+        remaining = len(ledger.targets) - len(ledger.failed) - len(ledger.excluded) - done
+        planned_per_s = self.slice_size / spec.slice_s
         more = -(-ledger.counts()["unassigned"] // self.slice_size)
         self.progress.write(
             Progress(
                 state=state,
                 done=done,
                 total=len(ledger.targets),
-                sent_pps=round(tail.probes / elapsed_s, 1) if tail and elapsed_s else 0.0,
-                replies=ledger.replies + (tail.replies if tail else 0),
-                eta_s=eta_s(
-                    remaining, done - self.done_before, self.probing_s + elapsed_s, planned_per_s
-                ),
+                sent_pps=sent_pps,
+                replies=replies,
+                eta_s=eta_s(max(0, remaining), done - self.done_before, probing_s, planned_per_s),
                 slice=ledger.next_number,
                 slices=ledger.next_number + more,
                 updated_at=time.time(),

@@ -6,7 +6,7 @@ import struct
 from ipaddress import ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitscanner.prober.dnp import parse_dnp
@@ -160,6 +160,7 @@ def test_a_shorter_list_brings_nothing_back_in_the_same_run(make):
     assert list(ledger.pending()) == [THREE]
 
 
+@settings(max_examples=30)  # each one syncs files
 @given(data=st.data())
 def test_whatever_slices_bring_the_account_adds_up(tmp_path_factory, data):
     paths = JobDir(tmp_path_factory.mktemp("x") / "spool/jobs/l/c/0000")

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from hitscanner.prober.job import pack
+from hitscanner.prober.job import METHODS, pack
 from hitscanner.prober.warts import join, read_traces
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -63,6 +63,17 @@ def test_a_job_is_done_and_every_file_says_so(vp_job, network):
         *("-c", "trace -P icmp-paris -f 1 -g 5 -q 1 -w 1"),
         *("-f", str(job.path / "slices/0000.targets")),
     ]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_reaches_its_targets(vp_job, network, method):
+    # a veth leaves the checksum of UDP over IPv6 to its peer, and udp-paris goes by the checksum
+    targets6 = network.fast6(2) if method != "udp-paris" else []
+    job = vp_job([*network.fast(2), *targets6], method=method)
+
+    assert job.run().returncode == 0
+    traces = list(read_traces(job.path / "slices/0000.warts"))
+    assert min(trace.reply_count for trace in traces) >= 1
 
 
 def test_a_finished_job_returns_at_once_even_where_it_could_not_run(vp_job, network):
