@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -114,6 +115,9 @@ class Run:
                 self._probe(self._check(centre_time_s, scamper))
         except ProberError as caught:
             error = caught
+        except Exception as fault:  # noqa: BLE001  our own faults need an account as well
+            self.log.record(traceback.format_exc())
+            error = FailedError(f"fault in the prober: {fault!r}; report it with prober.log")
         shard = describe(self.spec, self.ledger, self.facts, error, time.time())
         with suppress(ProberError, OSError):  # shard.json says it all
             self._show(shard["state"])
@@ -183,6 +187,9 @@ class Run:
                 status = self._follow(running, work)
         except ProberError as caught:
             reason = caught
+        except BaseException:
+            running.end()
+            raise
         ended_by_us = status is None
         if ended_by_us:
             status = running.end()

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,17 @@ def refusal(result):
     lines = [line for line in result.stderr.splitlines() if not line.startswith("prober: slice")]
     assert len(lines) == 1, result.stderr
     return result.returncode, lines[0]
+
+
+def pids_with_output(job):
+    """Processes that have an open file in the job's directory, or a word of it as argument."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            opened = [str(fd.readlink()) for fd in (path / "fd").iterdir()]
+            if any(each.startswith(str(job.path)) for each in opened):
+                found.append(path.name)
+    return found
 
 
 def change(job, **changes):
@@ -199,6 +212,33 @@ def test_exit_status_0_of_scamper_proves_nothing(job, scamper, does):
     assert (shard["state"], shard["failed"]) == ("failed", 2)
     assert "scamper exited with 0 and wrote no trace" in shard["cause"]
     assert job.names() == []
+
+
+@pytest.mark.root
+def test_a_scamper_that_does_not_obey_is_killed(job, scamper):
+    prober = subprocess.Popen(
+        job.argv("--scamper", scamper("trap '' TERM; sleep 99 & wait; wait; wait")),
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    job.wait_until(lambda: job.progress().get("state") == "probing", "scamper runs")
+    job.wait_until(lambda: list((job.path / "slices").glob("*.begun")), "the slice has begun")
+
+    prober.send_signal(signal.SIGTERM)
+
+    assert prober.wait(30) == 2
+    assert pids_with_output(job) == []
+    assert job.shard()["unassigned"] == 2
+
+
+@pytest.mark.root
+def test_an_event_is_written_once_where_standard_error_is_the_log(job, scamper):
+    log = job.path / "prober.log"
+    with log.open("ab") as stream:
+        subprocess.run(job.argv("--scamper", scamper()), stderr=stream, check=False, stdout=stream)
+
+    lines = log.read_text().splitlines()
+    assert len([line for line in lines if "slice 0000: 2 targets" in line]) == 1
 
 
 @pytest.mark.root
