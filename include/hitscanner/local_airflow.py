@@ -147,12 +147,10 @@ def stop(home: Path) -> bool:
 def running(home: Path) -> int | None:
     """Give the process id of the standalone of *home*, None if there is none."""
     try:
-        pid = int(_pid_file(home).read_text().split()[0])
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError, IndexError):
+        pid, _, started = _pid_file(home).read_text().split()
+    except (OSError, ValueError):
         return None
-    # A pid is used again in time; and a zombie has an empty command line.
-    return pid if b"standalone" in words else None
+    return int(pid) if _started(int(pid)) == started else None
 
 
 def refuse_running(home: Path) -> None:
@@ -270,7 +268,8 @@ def _spawn(home: Path, environment: Mapping[str, str]) -> None:
             stderr=log,
             start_new_session=True,  # its own group, to be stopped as a whole
         )
-    _pid_file(home).write_text(f"{process.pid}\n{environment['AIRFLOW__API__BASE_URL']}\n")
+    url = environment["AIRFLOW__API__BASE_URL"]
+    _pid_file(home).write_text(f"{process.pid}\n{url}\n{_started(process.pid)}\n")
 
 
 def _write_shim(home: Path, environment: Mapping[str, str]) -> None:
@@ -315,13 +314,24 @@ def _gone(pid: int, grace_s: float) -> bool:
     while time.monotonic() < end:
         with suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except OSError:
+        if _started(pid) is None:
             return True
         time.sleep(0.1)
     return False
+
+
+def _started(pid: int) -> str | None:
+    """
+    Say when a process was started, in ticks since boot; None if there is none, or a zombie.
+
+    A pid is used again in time, but not with the same start.  The command line would not do:
+    a living standalone's was read without its words for a moment.  Source: proc(5), `stat`.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
 
 
 if __name__ == "__main__":

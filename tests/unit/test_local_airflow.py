@@ -33,6 +33,11 @@ def wait_until(condition):
         time.sleep(0.02)
 
 
+def remember(home, pid, url, started=None):
+    started = started or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    (home / "standalone.pid").write_text(f"{pid}\n{url}\n{started}\n")
+
+
 def is_gone(pid):
     """A zombie, whose parent nobody is, counts as gone."""
     try:
@@ -74,7 +79,7 @@ def standalone(tmp_path):
         start_new_session=True,
     )
     process.child = int(process.stdout.readline())
-    (tmp_path / "standalone.pid").write_text(f"{process.pid}\nhttp://127.0.0.1:1\n")
+    remember(tmp_path, process.pid, "http://127.0.0.1:1")
     yield process
     process.stdout.close()
     if process.poll() is None:
@@ -153,7 +158,7 @@ def test_a_taken_port_is_one_line_with_the_remedy(tmp_path):
 
 
 def test_a_running_one_is_left_alone_and_its_address_given(api_server, standalone, tmp_path):
-    (tmp_path / "standalone.pid").write_text(f"{standalone.pid}\n{api_server.url}\n")
+    remember(tmp_path, standalone.pid, api_server.url)
     environment = local_airflow.airflow_environment(tmp_path, tmp_path, 1)
 
     assert local_airflow.start(environment) == api_server.url
@@ -177,7 +182,7 @@ def test_stopping_twice_is_no_error(tmp_path):
 
 
 def test_another_process_with_a_pid_used_again_is_not_ours(tmp_path):
-    (tmp_path / "standalone.pid").write_text(f"{os.getpid()}\nhttp://127.0.0.1:1\n")
+    remember(tmp_path, os.getpid(), "http://127.0.0.1:1", started="1")
 
     assert local_airflow.running(tmp_path) is None
     assert local_airflow.stop(tmp_path) is False
