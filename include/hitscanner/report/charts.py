@@ -18,6 +18,9 @@ from hitscanner.report.terminal import format_ms
 CURVES_SHOWN = 8
 """More vantage points than this cannot be told apart by colour; then one curve shows them all."""
 
+FEW_HOPS = 12
+"""Up to this spread of path lengths each gets its tick; Plotly would invent halves of hops."""
+
 EVERYONE = "all vantage points"
 
 
@@ -58,6 +61,10 @@ def draw_lengths(summary: Summary) -> Chart:
         shares = [round(100 * n / answers.reached, 2) for _, n in answers.path_lengths]
         curves.append(_line(name, hops, shares, "%{x} hops: %{y:.1f} %", shape="hvh"))
     figure = _figure(curves, "hops to the destination", "destinations reached, %")
+    figure["layout"]["yaxis"]["rangemode"] = "tozero"
+    spread = summary.everyone.path_lengths
+    if spread and spread[-1][0] - spread[0][0] <= FEW_HOPS:
+        figure["layout"]["xaxis"]["dtick"] = 1
     return Chart("lengths", "Path length", _lengths_in_words(summary.everyone), figure)
 
 

@@ -149,8 +149,16 @@ def _degrees(links: Iterable[Link]) -> Counter[str]:
 
 
 def _address_order(addr: str) -> tuple[int, bytes]:
-    """Order addresses as numbers, IPv4 first."""
-    address = ip_address(addr)
+    """
+    Order addresses as numbers, IPv4 first; anything else that a table may name comes last.
+
+    >>> sorted(["2001:db8::1", "00:00:5e:00:53:01", "10.0.0.10", "10.0.0.9"], key=_address_order)
+    ['10.0.0.9', '10.0.0.10', '2001:db8::1', '00:00:5e:00:53:01']
+    """
+    try:
+        address = ip_address(addr)
+    except ValueError:
+        return 99, addr.encode()
     return address.version, address.packed
 
 

@@ -43,6 +43,9 @@ STEPS = (
 )
 """The steps of a run in their order; a caller may name others."""
 
+PROBE = "probe"
+"""The step that shows the probers."""
+
 LINE_EVERY_S = 10.0
 """Seconds between two plain lines about the same probing."""
 
@@ -68,7 +71,8 @@ class Progress:
     """
     A display of steps and vantage points; use it as a context manager.
 
-    Leaving it ends the last step: done, or failed if an exception passes through.
+    Leaving it ends the last step: done, or failed if an exception passes through.  The probers are
+    shown in the step `probe`, or else in the step in which the first of them moves.
 
     Args:
         console: where to show it; a terminal gets the live display.
@@ -93,7 +97,8 @@ class Progress:
         self._began_at = clock()
         self._said_at = self._began_at
         self._steps: list[Step] = []
-        self._readings: Readings = {}
+        self._readings = self._read_all()
+        self._probing_step: Step | None = None
         self._lock = threading.RLock()
         self._left = threading.Event()
         self._thread: threading.Thread | None = None
@@ -128,7 +133,8 @@ class Progress:
         """Follow these vantage points from now on, instead of those before."""
         with self._lock:
             self._files = dict(vps)
-            self._look()
+            self._probing_step = None
+            self._readings = self._read_all()
 
     def step(self, name: str) -> None:
         """End the step before as done and begin *name*."""
@@ -147,21 +153,23 @@ class Progress:
         """Look at the files again and show what they say."""
         with self._lock:
             self._look()
-            if self._is_probing and self._clock() - self._said_at >= LINE_EVERY_S:
+            step = self._probing_step
+            if step and step.ended_at is None and self._clock() - self._said_at >= LINE_EVERY_S:
                 self._said_at = self._clock()
-                self._say(f"{self._steps[-1].name} {format_probing(self._readings)}")
+                self._say(f"{step.name} {format_probing(self._readings)}")
         if self._live is not None:
             # Outside our lock: the display's thread holds its own lock while it takes ours.
             self._live.refresh()
 
     def _look(self) -> None:
-        self._readings = {vp: read(path) for vp, path in self._files.items()}
+        before, self._readings = self._readings, self._read_all()
+        if self._probing_step is None and self._steps:
+            step = self._steps[-1]
+            if step.name == PROBE or self._readings != before:
+                self._probing_step = step
 
-    @property
-    def _is_probing(self) -> bool:
-        """A step runs and a prober has begun that has not ended."""
-        running = any(reading and not reading.is_final for reading in self._readings.values())
-        return running and bool(self._steps)
+    def _read_all(self) -> Readings:
+        return {vp: read(path) for vp, path in self._files.items()}
 
     def _keep_ticking(self) -> None:
         while not self._left.wait(self._every_s):
@@ -173,7 +181,7 @@ class Progress:
         step = self._steps[-1]
         step.ended_at, step.outcome = self._clock(), outcome
         words = f"{step.name} {outcome} in {format_clock(step.ended_at - step.began_at)}"
-        if any(self._readings.values()) and step.name == "probe":
+        if step is self._probing_step:
             words += f": {format_probing(self._readings)}"
         self._say(words)
 
@@ -186,13 +194,9 @@ class Progress:
     def _render(self) -> RenderableType:
         with self._lock:
             parts: list[RenderableType] = [_step_table(self._steps, self._clock())]
-            if any(self._readings.values()) and self._is_measuring:
+            if self._steps and self._steps[-1] is self._probing_step:
                 parts.append(_vp_bars(self._readings))
             return Group(*parts)
-
-    @property
-    def _is_measuring(self) -> bool:
-        return self._is_probing or (bool(self._steps) and self._steps[-1].name == "probe")
 
 
 def _step_table(steps: list[Step], now: float) -> RenderableType:

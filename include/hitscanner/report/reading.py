@@ -115,7 +115,7 @@ def format_rate(reading: Reading) -> str:
 
 def combine(readings: Iterable[Reading | None]) -> Reading:
     """
-    Add up the vantage points; the slowest decides how long it will take.
+    Add up the vantage points; the slowest decides how long it will take, a failure the state.
 
     >>> ended = Reading(9, 9, 0.0, 90, None, "done")
     >>> combine([Reading(5, 10, 50.0, 61, 4.0, "running"), ended, None])
@@ -130,8 +130,13 @@ def combine(readings: Iterable[Reading | None]) -> Reading:
         sent_pps=sum(reading.sent_pps for reading in running),
         replies=sum(reading.replies for reading in known),
         eta_s=max(etas, default=None),
-        state="running" if running or not known else "done",
+        state="running" if running or not known else _worst(known),
     )
+
+
+def _worst(ended: Iterable[Reading]) -> str:
+    """Return `done` if all are, else the first other state by name."""
+    return min((reading.state for reading in ended if reading.state != "done"), default="done")
 
 
 def format_probing(readings: Readings, shown: int = 8) -> str:

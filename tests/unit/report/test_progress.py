@@ -176,3 +176,29 @@ def test_the_display_moves_by_itself_while_the_caller_is_busy(tmp_path):
         progress.step("probe")
 
         assert busy.wait(30)
+
+
+def test_a_prober_that_failed_does_not_look_done(tmp_path):
+    console = terminal_console()
+    vps = {"us-0001": says(tmp_path / "us.json", state="failed")}
+
+    with Progress(console, vps, every_s=None, clock=Clock()) as progress:
+        progress.step("probe")
+        progress.tick()
+
+    assert "305/500 3,312 replies, failed" in " ".join(console.file.getvalue().split())
+
+
+def test_probers_are_shown_in_the_step_in_which_they_began_only(tmp_path):
+    console, clock = plain_console(), Clock()
+
+    with Progress(console, {"us-0001": tmp_path / "us.json"}, every_s=None, clock=clock) as shown:
+        shown.step("traceroute")
+        says(tmp_path / "us.json")
+        for step in ("transform", "load"):
+            shown.step(step)
+            clock.now_s += 60
+            shown.tick()
+
+    lines = console.file.getvalue().splitlines()
+    assert [line.split()[1] for line in lines if "us-0001" in line] == ["traceroute"]

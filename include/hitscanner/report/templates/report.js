@@ -47,19 +47,21 @@
 
   function whoSaw(set) {
     const names = sets[set].map((vp) => vps[vp]);
-    return names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", ");
+    return escaped(names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", "));
   }
 
+  const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
   function dotText(i) {
-    if (dots.kind[i] === VP) return `<b>${dots.name[i]}</b><br>vantage point`;
+    if (dots.kind[i] === VP) return `<b>${escaped(dots.name[i])}</b><br>vantage point`;
     const kind = dots.kind[i] === ROUTER ? "router address" : "destination";
     const folded = dots.folded[i] ? `<br>${many(dots.folded[i], "link")} of it not drawn` : "";
-    return `<b>${dots.name[i]}</b><br>${kind}, ${many(dots.far[i], "hop")} from the nearest vantage point` +
+    return `<b>${escaped(dots.name[i])}</b><br>${kind}, ${many(dots.far[i], "hop")} from the nearest vantage point` +
       `<br>least RTT ${ms(dots.rtt[i])}, ${many(dots.degree[i], "neighbour")}<br>seen by ${whoSaw(dots.set[i])}${folded}`;
   }
 
   function lineText(i) {
-    const ends = `<b>${dots.name[lines.near[i]]} → ${dots.name[lines.far[i]]}</b>`;
+    const ends = `<b>${escaped(dots.name[lines.near[i]])} → ${escaped(dots.name[lines.far[i]])}</b>`;
     const silent = lines.hops[i] > 1 ? `, ${many(lines.hops[i] - 1, "silent hop")} between` : "";
     if (lines.freq[i] === null) return `${ends}<br>first reply, at TTL ${lines.hops[i]}${silent}`;
     return `${ends}<br>seen ${many(lines.freq[i], "time")} by ${whoSaw(lines.set[i])}<br>least delay ${ms(lines.delay[i])}${silent}`;
