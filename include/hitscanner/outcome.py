@@ -11,7 +11,7 @@ from hitscanner.domain.quorum import Counts
 from hitscanner.errors import MeasurementFailedError
 from hitscanner.report import summary as report
 from hitscanner.report.page import write_report
-from hitscanner.report.terminal import render_table
+from hitscanner.report.terminal import render_table, render_text
 from hitscanner.runs import Run, probing_s
 from hitscanner.wiring import Pipeline
 
@@ -43,7 +43,10 @@ def present(
     summary = summarise_run(steps, run, wall_s, score)
     page = _write_page(steps, run, summary)
     summary = replace(summary, files={**summary.files, "report": page})
-    out.print(render_table(summary))
+    if out.is_terminal:
+        out.print(render_table(summary))
+    else:
+        out.print(render_text(summary), end="", soft_wrap=True, markup=False, highlight=False)
     return summary.to_json()
 
 
@@ -76,8 +79,7 @@ def summarise_run(
 def _write_page(steps: Pipeline, run: Run, summary: report.Summary) -> Path:
     assert run.cycle is not None
     page = steps.store.local(f"reports/{run.cycle.list}/{run.cycle.cycle}.html")
-    links = steps.store.local(f"{run.cycle.topology}/links.parquet")
-    write_report(summary, links, page)
+    write_report(summary, steps.settings.store, page)
     return page
 
 
