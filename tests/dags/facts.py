@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-PLUGIN_MODULES = ("assets", "bridge", "docs", "once", "params", "policy")
+PLUGIN_MODULES = ("assets", "bridge", "cycles_page", "docs", "once", "params", "policy")
 
 
 class OutsideTouchedError(Exception):
@@ -91,11 +91,39 @@ def cycles_of_three_events() -> list[dict[str, str]]:
     return bridge.cycles_asked()
 
 
+def cycles_page() -> dict[str, Any]:
+    """Ask our page for itself, as nobody and as somebody; and for the other pages it might have."""
+    import warnings
+
+    warnings.simplefilter("ignore")  # Airflow's own libraries complain about each other here
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi.testclient import TestClient
+
+    from hitscanner_airflow import cycles_page
+
+    rows = [cycles_page.Row("demo/20261122T030000Z", "partial", {"done": 7}, "by-hand")]
+    cycles_page.manifests = list
+    app = cycles_page.build()
+    client = TestClient(app)
+    anonymous = {
+        path: client.get(path).status_code for path in ("/cycles", "/docs", "/openapi.json")
+    }
+    app.dependency_overrides[get_user] = lambda: None
+    known = client.get("/cycles")
+    return {
+        "anonymous": anonymous,
+        "known": known.status_code,
+        "empty": known.text,
+        "page": cycles_page.page(rows),
+    }
+
+
 def main(folder: str) -> None:
     # Airflow's own start is not what is watched here.
     import airflow.dag_processing.dagbag
     import airflow.serialization.serialized_objects  # noqa: F401  # imported for later, see above
 
+    page_facts = cycles_page()
     socket.socket.connect = refuse  # type: ignore[method-assign]
     subprocess.Popen.__init__ = refuse  # type: ignore[method-assign]
     before = set(sys.modules)
@@ -112,6 +140,7 @@ def main(folder: str) -> None:
         name: doctest.testmod(importlib.import_module(f"hitscanner_airflow.{name}"))._asdict()
         for name in PLUGIN_MODULES
     }
+    facts["cycles_page"] = page_facts
     facts["cycles_of_three_events"] = cycles_of_three_events()
     print("FACTS " + json.dumps(facts, default=str))
 

@@ -141,6 +141,18 @@ def test_the_examples_in_the_docstrings_of_our_plugin_are_true(facts):
     )
 
 
+def test_nobody_sees_the_cycles_without_a_login(facts):
+    """FastAPI applications of plugins are open to all unless each route asks for the user."""
+    assert facts["cycles_page"]["anonymous"] == {"/cycles": 401, "/docs": 404, "/openapi.json": 404}
+    assert facts["cycles_page"]["known"] == 200
+
+
+def test_the_cycles_page_shows_states_and_leads_to_the_run(facts):
+    assert "No cycle yet." in facts["cycles_page"]["empty"]
+    assert '<td class="partial">partial</td>' in facts["cycles_page"]["page"]
+    assert 'href="../dags/traceroute/runs/by-hand"' in facts["cycles_page"]["page"]
+
+
 def test_the_page_of_all_dags_is_up_to_date(tmp_path):
     environment = {
         **os.environ,

@@ -212,3 +212,11 @@ def test_the_run_is_seen_to_succeed_in_a_browser(local: Local, run_id: str, tmp_
 
     assert set(seen[-1]) == {"Success"}
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_cycle_is_seen_on_our_own_page(local: Local, run_id: str, tmp_path: Path) -> None:
+    page = browse(f"{local.url}/hitscanner/cycles", tmp_path, "--dump-dom")
+
+    assert '<td class="complete">complete</td>' in page
+    assert f'href="../dags/traceroute/runs/{run_id}"' in page
+    assert local.get("plugins/importErrors")["import_errors"] == []
