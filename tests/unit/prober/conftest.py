@@ -84,6 +84,12 @@ class Job:
     def wait_until_finished(self, at_least: int) -> None:
         wait_for(lambda: len(self.finished()) >= at_least, f"{at_least} traces are finished")
 
+    def opt_out(self, text: str) -> None:
+        """Replace the do-not-probe list as a centre does: by rename."""
+        new = self.spool / "dnp.new"
+        new.write_text(text)
+        new.replace(self.spool / "dnp.txt")
+
     def scamper_pids(self) -> list[int]:
         return pids_with(str(self.path), "scamper")
 
