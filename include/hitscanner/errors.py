@@ -20,7 +20,8 @@ is a result, not an error, so nothing here has the code 2.
     │   ├── TooManyTargetsError               a sample that would expand past the limit
     │   ├── NoTargetLeftError                 every target was excluded
     │   └── DoNotProbeError                   the do-not-probe list is missing or unreadable
-    └── MeasurementFailedError       exit 3   it was started and did not succeed
+    ├── MeasurementFailedError       exit 3   it was started and did not succeed
+    └── UnfinishedError              exit 3   it did not succeed yet; another try goes on
 """
 
 
@@ -86,5 +87,11 @@ class DoNotProbeError(UsageError):
 
 class MeasurementFailedError(HitscannerError):
     """A measurement was started and did not succeed."""
+
+    exit_code = 3
+
+
+class UnfinishedError(HitscannerError):
+    """Something is missing that another try may bring; what is there is kept."""
 
     exit_code = 3

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from hitscanner.domain.cycle import Shard
 from hitscanner.domain.inventory import VantagePoint
-from hitscanner.errors import MeasurementFailedError, UsageError
+from hitscanner.errors import UnfinishedError, UsageError
 from hitscanner.infra.files import copy_whole, disk_errors, write_whole
 from hitscanner.prober.lock import running_pid
 
@@ -19,7 +19,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """All that a prober inherits of our environment: where scamper and ip are."""
 
 
-class TransportError(MeasurementFailedError):
+class TransportError(UnfinishedError):
     """A vantage point could not be reached or would not take the job."""
 
 

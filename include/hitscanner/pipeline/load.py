@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.quorum import State
-from hitscanner.errors import MeasurementFailedError, UsageError
+from hitscanner.errors import UnfinishedError, UsageError
 from hitscanner.infra.drives import Drive, sha256_lines
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.gate import read_manifest
@@ -14,7 +14,7 @@ from hitscanner.pipeline.gate import read_manifest
 PUBLISHABLE = (State.COMPLETE, State.PARTIAL)
 
 
-class DriveMismatchError(MeasurementFailedError):
+class DriveMismatchError(UnfinishedError):
     """A drive holds other bytes than were sent to it."""
 
 
