@@ -1,11 +1,12 @@
 """Which AS each AS sends packets to: valley-free routes, worked out from the destination."""
 
-import heapq
-from collections import defaultdict, deque
+from array import array
 from collections.abc import Iterable
 from functools import lru_cache
 
 from hitscanner.simulator.objects import Link, Router
+
+_NONE = -1
 
 
 class AsRoutes:
@@ -17,66 +18,76 @@ class AsRoutes:
     """
 
     def __init__(self, routers: dict[int, Router], links: Iterable[Link]) -> None:
-        self._providers: dict[int, set[int]] = defaultdict(set)
-        self._customers: dict[int, set[int]] = defaultdict(set)
-        self._peers: dict[int, set[int]] = defaultdict(set)
+        self._asns = sorted({router.asn for router in routers.values()})
+        self._place = {asn: i for i, asn in enumerate(self._asns)}
+        providers: list[set[int]] = [set() for _ in self._asns]
+        customers: list[set[int]] = [set() for _ in self._asns]
+        peers: list[set[int]] = [set() for _ in self._asns]
         for link in links:
-            near, far = routers[link.a].asn, routers[link.b].asn
+            near, far = (self._place[routers[end].asn] for end in (link.a, link.b))
             if link.relation == "provider":
-                self._providers[far].add(near)
-                self._customers[near].add(far)
+                providers[far].add(near)
+                customers[near].add(far)
             elif link.relation == "peer":
-                self._peers[near].add(far)
-                self._peers[far].add(near)
-        self.next_as = lru_cache(maxsize=4096)(self._next_as)
+                peers[near].add(far)
+                peers[far].add(near)
+        # Sorted, so that the first neighbour found at a distance is the one of lowest number.
+        self._providers = [sorted(some) for some in providers]
+        self._customers = [sorted(some) for some in customers]
+        self._peers = [sorted(some) for some in peers]
+        # Four bytes an AS: 2,000 destinations among 2,000 ASes take 16 MB.
+        self._table = lru_cache(maxsize=2048)(self._towards)
 
-    def _next_as(self, destination: int) -> dict[int, int]:
-        """Return AS → next AS; an AS without a route is absent, as is the destination."""
-        next_as: dict[int, int] = {}
-        length = self._up_from(destination, next_as)
-        self._across(length, next_as)
-        self._down(length, next_as)
-        return next_as
+    def next_as(self, asn: int, destination: int) -> int | None:
+        """Return the AS that *asn* hands packets for *destination* to; None without a route."""
+        via = self._table(self._place[destination])[self._place[asn]]
+        return None if via == _NONE else self._asns[via]
 
-    def _up_from(self, destination: int, next_as: dict[int, int]) -> dict[int, int]:
-        """Customer routes: breadth first from the destination to providers of providers."""
+    def _towards(self, destination: int) -> "array[int]":
+        """Return, by place, the place of each AS's next AS."""
+        via = array("i", [_NONE]) * len(self._asns)
+        length = self._up_from(destination, via)
+        self._across(length, via)
+        self._down(length, via)
+        return via
+
+    def _up_from(self, destination: int, via: "array[int]") -> dict[int, int]:
+        """Customer routes: ring by ring from the destination to providers of providers."""
         length = {destination: 0}
-        queue = deque([destination])
-        while queue:
-            here = queue.popleft()
-            for up in self._providers[here]:
-                if up not in length:
-                    length[up] = length[here] + 1
-                    next_as[up] = here
-                    queue.append(up)
-                elif length[up] == length[here] + 1:
-                    next_as[up] = min(next_as[up], here)
+        ring = [destination]
+        while ring:
+            outer = []
+            for here in sorted(ring):
+                for up in self._providers[here]:
+                    if up not in length:
+                        length[up] = length[here] + 1
+                        via[up] = here
+                        outer.append(up)
+            ring = outer
         return length
 
-    def _across(self, length: dict[int, int], next_as: dict[int, int]) -> None:
+    def _across(self, length: dict[int, int], via: "array[int]") -> None:
         """Peer routes: one step sideways from an AS that has a customer route."""
         found: dict[int, tuple[int, int]] = {}
         for here, steps in length.items():
             for peer in self._peers[here]:
                 if peer not in length:
                     found[peer] = min(found.get(peer, (steps + 1, here)), (steps + 1, here))
-        for peer, (steps, via) in found.items():
+        for peer, (steps, here) in found.items():
             length[peer] = steps
-            next_as[peer] = via
+            via[peer] = here
 
-    def _down(self, length: dict[int, int], next_as: dict[int, int]) -> None:
+    def _down(self, length: dict[int, int], via: "array[int]") -> None:
         """Provider routes: shortest first, from everybody who has a route to their customers."""
-        heap = [
-            (steps + 1, here, down)
-            for here, steps in length.items()
-            for down in self._customers[here]
-        ]
-        heapq.heapify(heap)
-        while heap:
-            steps, via, here = heapq.heappop(heap)
-            if here in length:
-                continue
-            length[here] = steps
-            next_as[here] = via
-            for down in self._customers[here]:
-                heapq.heappush(heap, (steps + 1, here, down))
+        rings: dict[int, list[int]] = {}
+        for here, steps in length.items():
+            rings.setdefault(steps, []).append(here)
+        steps, last = 0, max(rings)
+        while steps <= last:
+            for here in sorted(rings.pop(steps, ())):
+                for down in self._customers[here]:
+                    if down not in length:
+                        last = length[down] = steps + 1
+                        via[down] = here
+                        rings.setdefault(last, []).append(down)
+            steps += 1

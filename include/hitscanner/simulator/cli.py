@@ -74,6 +74,21 @@ def status(state_dir: StateDir = _HOME, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def fault(
+    kind: Annotated[str, typer.Argument(help="blackhole, cut, clock, or clear.")],
+    vp: Annotated[str | None, typer.Argument(help="Vantage point; clear: all without it.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="How long; until cleared without.")] = None,
+    offset_s: Annotated[float, typer.Option(help="How far a clock is ahead.")] = 0.0,
+    state_dir: StateDir = _HOME,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Break something of a running world, or mend it."""
+    asked = {"kind": kind, "vp": vp, "seconds": seconds, "offset_s": offset_s}
+    _show(lifecycle.fault(state_dir, asked), as_json=as_json)
+
+
+@app.command()
 def truth(
     vp: Annotated[str, typer.Argument(help="Vantage point.")],
     dst: Annotated[str, typer.Argument(help="Destination address.")],
@@ -141,6 +156,7 @@ def _show(now: Status, *, as_json: bool, code: int = _DONE) -> None:
     line = f"{now.state}: {now.world or 'no world'}"
     vps = now.counts.get("vantage_points")
     lines = [f"  {name}: {counts}" for name, counts in vps.items()] if isinstance(vps, dict) else []
+    lines += [f"  fault: {on}" for on in now.faults]
     _answer(now.to_json(), [line, *lines], as_json=as_json, code=code)
 
 

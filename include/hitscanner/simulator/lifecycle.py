@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any, Literal
 from pyroute2 import IPRoute, netns
 
 from hitscanner.errors import HitscannerError, MeasurementFailedError
+from hitscanner.simulator import control
+from hitscanner.simulator.faults import FaultError
 from hitscanner.simulator.serve import COUNTS_FILE, STATE_FILE, STATUS_FILE, write_json
 from hitscanner.simulator.world import World
 
@@ -49,6 +51,8 @@ class Status:
     up_s: int = 0
     unsent: int = 0
     """Replies the kernel did not take."""
+    faults: tuple[dict[str, object], ...] = ()
+    """Those that are switched on, as `faults.Fault` in JSON values."""
     counts: dict[str, object] = field(default_factory=dict)
     """`Counts.summary` of the server, at most a second old."""
 
@@ -118,7 +122,7 @@ def down(state_dir: Path) -> Status:
     (state_dir / _LOCK_FILE).unlink(missing_ok=True)
     with suppress(OSError):
         state_dir.rmdir()
-    return Status("down", last.world, None, last.netns, last.up_s, last.unsent, last.counts)
+    return replace(last, state="down", pid=None, faults=())
 
 
 def status(state_dir: Path) -> Status:
@@ -136,8 +140,34 @@ def status(state_dir: Path) -> Status:
         made.netns,
         int(said.get("up_s", 0)),
         int(said.get("unsent", 0)),
+        tuple(said.get("faults", ())),
         said.get("counts", {}),
     )
+
+
+def fault(state_dir: Path, asked: Mapping[str, object]) -> Status:
+    """
+    Switch a fault on (`faults.Fault` as JSON values), or off (`{"kind": "clear", "vp": …}`).
+
+    Raises:
+        CannotSimulateError: nothing is up.
+        FaultError: there is no such fault or vantage point.
+    """
+    try:
+        reply = control.ask(state_dir, asked)
+    except (control.NobodyThereError, FileNotFoundError) as error:
+        raise CannotSimulateError(
+            f"nothing is up in {state_dir}; run `hitscanner simulator up` first"
+        ) from error
+    if "error" in reply:
+        raise FaultError(str(reply["error"]))
+    return status(state_dir)
+
+
+def clock_offset_s(state_dir: Path, vp: str) -> float:
+    """Return how far a vantage point's clock is said to be ahead; 0 where no fault is on."""
+    clocks = (on for on in status(state_dir).faults if on["kind"] == "clock" and on["vp"] == vp)
+    return sum(float(str(on["offset_s"])) for on in clocks)
 
 
 def _check_machine() -> None:
@@ -250,7 +280,7 @@ def _undo(made: _Made | None, state_dir: Path) -> None:
         _stop(made)
         for name in set(made.netns) & set(netns.listnetns()):
             netns.remove(name)
-    for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, STATE_FILE):
+    for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, STATE_FILE, control.SOCKET_FILE):
         (state_dir / name).unlink(missing_ok=True)
         (state_dir / f"{name}.partial").unlink(missing_ok=True)
 

@@ -61,7 +61,9 @@ class Responder:
     def __init__(self, world: World, counts: Counts) -> None:
         self._world = world
         self._counts = counts
-        self._routes = Routes(world)
+        self._epochs = [(at_us, Routes(then)) for at_us, then in reversed(world.epochs())]
+        """Those to come, the nearest last."""
+        self._routes = self._epochs.pop()[1]
         self._habits = Habits(world)
         self._cache: dict[int, Route] = {}
         self._packets = 0
@@ -87,6 +89,9 @@ class Responder:
 
     def _answer_probe(self, vp: VantagePoint, probe: Probe, now_us: int) -> list[Reply]:
         self._packets += 1
+        while self._epochs and now_us >= self._epochs[-1][0]:
+            self._routes = self._epochs.pop()[1]
+            self._cache.clear()
         owner = addressing.owner_of(probe.version, probe.dst)
         self._counts.probe(vp, owner, probe, now_us)
         if probe.src != addressing.vp_address(probe.version, vp.id, 1) or probe.ttl == 0:

@@ -85,8 +85,8 @@ class Routes:
         self._members: dict[int, list[int]] = {}
         for router in world.routers.values():
             self._members.setdefault(router.asn, []).append(router.id)
-        self._inside = lru_cache(maxsize=8192)(self._links_to_router)
-        self._leaving = lru_cache(maxsize=16384)(self._links_to_as)
+        self._inside = lru_cache(maxsize=2048)(self._links_to_router)
+        self._leaving = lru_cache(maxsize=4096)(self._links_to_as)
 
     def route(self, vp: VantagePoint, owner: Owner | None, key: int, by_destination: int) -> Route:
         """
@@ -136,7 +136,7 @@ class Routes:
         asn, target_asn = self._world.routers[here].asn, self._world.routers[target].asn
         if asn == target_asn:
             return self._inside(target).get(here, ())
-        next_asn = self._as_routes.next_as(target_asn).get(asn)
+        next_asn = self._as_routes.next_as(asn, target_asn)
         return () if next_asn is None else self._leaving(asn, next_asn).get(here, ())
 
     def _links_to_router(self, target: int) -> _NextLinks:

@@ -7,16 +7,20 @@ import json
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hitscanner.simulator import control
 from hitscanner.simulator.counts import Counts
+from hitscanner.simulator.faults import Fault, FaultError, Faults
+from hitscanner.simulator.faults import parse as parse_fault
 from hitscanner.simulator.objects import VantagePoint
 from hitscanner.simulator.reply import Responder
-from hitscanner.simulator.tap import open_tap
+from hitscanner.simulator.tap import open_tap, set_carrier
 from hitscanner.simulator.world import World
 
 STATE_FILE = "state.json"
@@ -46,6 +50,8 @@ class Server:
         self._responder = Responder(world, self._counts)
         self._taps = {vp.id: _Tap(vp, open_tap(vp)) for vp in world.vantage_points}
         self._by_file = {tap.file: tap for tap in self._taps.values()}
+        self._faults = Faults()
+        self._control = control.listen(state_dir)
         self._due: list[tuple[int, int, int, bytes]] = []
         """(when, number, vp, frame): the number keeps replies of one instant in order."""
         self._number = 0
@@ -62,13 +68,14 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
         self._write_status("ready")
-        files = [*self._by_file, wakened]
+        files: list[int | socket.socket] = [*self._by_file, wakened, self._control]
         next_status = time.monotonic_ns() + _STATUS_EVERY_NS
         while not self._stopping:
             now = time.monotonic_ns()
             self._send_due(now)
             if now >= next_status:
                 self._stopping = self._is_orphan()
+                self._repair(self._faults.expire(now))
                 self._write_status("ready")
                 next_status = now + _STATUS_EVERY_NS
             wake = min(next_status, self._due[0][0]) if self._due else next_status
@@ -76,10 +83,43 @@ class Server:
             # select counts in microseconds; epoll would round each delay up to a millisecond.
             readable, _, _ = select.select(files, (), (), timeout_s)
             for file in readable:
-                if file != wakened:
+                if file is self._control:
+                    self._obey()
+                elif isinstance(file, int) and file != wakened:
                     self._read(self._by_file[file])
         self._turn = 0
         self._write_status("stopped")
+
+    def _obey(self) -> None:
+        """Switch a fault on or off as somebody asks by the control socket."""
+        asked = control.receive(self._control)
+        if asked is None:
+            return
+        peer, request = asked
+        try:
+            if request.get("kind") == "clear":
+                self._repair(self._faults.clear(request.get("vp")))
+            else:
+                self._break(parse_fault(request, self._counts.by_vp))
+            reply: dict[str, object] = {"faults": self._faults.to_json()}
+        except FaultError as error:
+            reply = {"error": str(error)}
+        self._write_status("ready")
+        with suppress(OSError):
+            control.answer(peer, reply)
+
+    def _break(self, fault: Fault) -> None:
+        self._faults.switch_on(fault, time.monotonic_ns())
+        if fault.kind == "cut":
+            set_carrier(self._by_name(fault.vp).file, up=False)
+
+    def _repair(self, ended: list[Fault]) -> None:
+        for fault in ended:
+            if fault.kind == "cut":
+                set_carrier(self._by_name(fault.vp).file, up=True)
+
+    def _by_name(self, vp: str) -> _Tap:
+        return next(tap for tap in self._taps.values() if tap.vp.name == vp)
 
     def _is_orphan(self) -> bool:
         """Say whether `up` was killed before it noted our pid, and nobody would end us."""
@@ -99,6 +139,8 @@ class Server:
                 frame = os.read(tap.file, _FRAME_BYTES)
             except BlockingIOError:
                 return
+            if tap.vp.name in self._faults.blackholed:
+                continue
             now = time.monotonic_ns()
             for reply in self._responder.answer(tap.vp, frame, (now - self._started_ns) // 1000):
                 self._number += 1
@@ -109,6 +151,8 @@ class Server:
         while self._due and self._due[0][0] <= now:
             _, _, vp, frame = heapq.heappop(self._due)
             tap = self._taps[vp]
+            if tap.vp.name in self._faults.blackholed:
+                continue
             try:
                 os.write(tap.file, frame)
             except OSError:
@@ -119,6 +163,7 @@ class Server:
 
     def _write_status(self, state: str) -> None:
         status: dict[str, object] = {"state": state, "pid": os.getpid(), "unsent": self._unsent}
+        status["faults"] = self._faults.to_json()
         status["up_s"] = (time.monotonic_ns() - self._started_ns) // 1_000_000_000
         write_json(self._state_dir / STATUS_FILE, status | {"counts": self._counts.summary()})
         if self._turn % _COUNTS_EVERY == 0:

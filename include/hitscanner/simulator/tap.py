@@ -15,7 +15,7 @@ from hitscanner.simulator.reply import vp_mac
 
 DEVICE = "hs0"
 _TUN = "/dev/net/tun"
-_TUNSETIFF = 0x400454CA
+_TUNSETIFF, _TUNSETCARRIER = 0x400454CA, 0x400454E2
 _IFF_TAP, _IFF_NO_PI = 0x0002, 0x1000
 _QUEUE_PACKETS = 10_000
 """Probes that may wait for the simulator; the default of 1000 overflows in a scheduling hiccup."""
@@ -54,6 +54,11 @@ def _configure(ip: IPRoute, vp: VantagePoint) -> None:
     for version, family in families:
         gateway = addressing.to_address(version, addressing.vp_address(version, vp.id, 0))
         ip.route("add", family=family, dst="default", gateway=str(gateway), oif=device)
+
+
+def set_carrier(tap: int, *, up: bool) -> None:
+    """Plug the cable in or out; addresses and routes stay."""
+    fcntl.ioctl(tap, _TUNSETCARRIER, struct.pack("i", up))
 
 
 @contextmanager

@@ -63,21 +63,39 @@ class TrueLink:
 
 
 class Truth:
-    """Answers for one world."""
+    """Answers for one world, in all of its states: a trace does not tell in which it was made."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._paths = Paths(world)
+        states = {frozenset(then.links): then for _, then in world.epochs()}
+        self._states = [_State(world, Paths(then)) for then in states.values()]
 
     def paths(self, probed: Flow, first_hop: int, gap_limit: int) -> list[TruePath]:
         """
         Return what a prober could see, one path for each branch its probes may take.
 
-        One path if every balancer goes by flow or destination and the method keeps to one flow.
+        One path if every balancer goes by flow or destination, no route changes, and the method
+        keeps to one flow.
         """
+        seen = {
+            _as_probed(branch, first_hop, gap_limit)
+            for state in self._states
+            for branch in state.branches(probed)
+        }
+        return sorted(seen, key=lambda path: str(path.hops))
+
+
+class _State:
+    """A world while its routes stay as they are."""
+
+    def __init__(self, world: World, paths: Paths) -> None:
+        self._world = world
+        self._paths = paths
+
+    def branches(self, probed: Flow) -> Iterator[tuple[list[TrueHop], Stop]]:
+        """Yield every branch that probes of this flow may take: hops and why it ends."""
         vp = self._world.vantage_point(probed.vp)
         if vp is None:
-            return []
+            return
         owner = addressing.owner_of(probed.version, probed.dst)
         target = None if owner is None else self._world.attachment(owner)
         number = _NUMBERS[probed.protocol][0 if probed.version == 4 else 1]
@@ -85,12 +103,8 @@ class Truth:
         if probed.first_word is not None:
             key = flow.flow_key(probed.src, probed.dst, number, probed.first_word)
         by_destination = flow.destination_key(probed.dst)
-        branches = self._paths.between(vp.router, target, key, by_destination)
-        seen = {
-            _as_probed(self._hops(vp, probed, owner, steps, arrives), first_hop, gap_limit)
-            for steps, arrives in branches
-        }
-        return sorted(seen, key=lambda path: str(path.hops))
+        for steps, arrives in self._paths.between(vp.router, target, key, by_destination):
+            yield self._hops(vp, probed, owner, steps, arrives)
 
     def _hops(
         self,

@@ -107,6 +107,15 @@ class World:
             if not (isinstance(thing, Link) and thing.id in links) and not isinstance(thing, Event)
         )
 
+    def epochs(self) -> list[tuple[int, "World"]]:
+        """Return (start in us after ready, the world without the links down from then on)."""
+        down: frozenset[int] = frozenset()
+        epochs: list[tuple[int, World]] = [(0, self)]
+        for event in sorted(self.events, key=lambda event: event.at_s):
+            down = down | {event.link} if event.action == "link_down" else down - {event.link}
+            epochs.append((int(event.at_s * 1_000_000), self.without(down)))
+        return epochs
+
     def attachment(self, owner: Owner) -> int | None:
         """Return the router that an address belongs to or hangs on; None if nothing is there."""
         match owner.kind:

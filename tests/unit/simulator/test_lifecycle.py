@@ -12,6 +12,7 @@ import pytest
 from pyroute2 import netns
 
 from hitscanner.simulator import lifecycle
+from hitscanner.simulator.faults import FaultError
 from hitscanner.simulator.lifecycle import CannotSimulateError, SimulatorFailedError
 from hitscanner.simulator.score import score
 from hitscanner.simulator.world import World, WorldFileError, WorldSpec, generate
@@ -225,3 +226,47 @@ def test_the_network_counts_every_probe_and_those_to_the_opted_out(world_file, s
     assert min(probes) > 0
     assert counts["opt_out"] == sum(probes)
     json.dumps(counts)
+
+
+def pings(vp):
+    """Return whether the vantage point gets an answer from its gateway."""
+    argv = ["ip", "netns", "exec", f"hs-{vp}", "scamper", "-c", "ping -c 1 -W 1", "-i", "100.88.0.0"]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return "1 packets received" in said
+
+
+@root
+@needs_scamper
+@pytest.mark.parametrize("kind", ["blackhole", "cut"])
+def test_a_broken_vantage_point_gets_no_answer_until_it_is_mended(kind, world_file, state):
+    lifecycle.up(world_file, state)
+    assert pings(VPS[0])
+
+    broken = lifecycle.fault(state, {"kind": kind, "vp": VPS[0]})
+    assert [(on["kind"], on["vp"]) for on in broken.faults] == [(kind, VPS[0])]
+    assert not pings(VPS[0])
+
+    assert lifecycle.fault(state, {"kind": "clear"}).faults == ()
+    assert pings(VPS[0])
+
+
+@root
+def test_a_stepped_clock_is_told_to_whoever_asks_for_it(world_file, state):
+    lifecycle.up(world_file, state)
+    lifecycle.fault(state, {"kind": "clock", "vp": VPS[1], "offset_s": -120.5})
+
+    assert lifecycle.clock_offset_s(state, VPS[1]) == -120.5
+    assert lifecycle.clock_offset_s(state, VPS[0]) == 0
+
+
+@root
+def test_a_fault_of_an_unknown_vantage_point_is_refused(world_file, state):
+    lifecycle.up(world_file, state)
+
+    with pytest.raises(FaultError, match="nobody: no such vantage point; there are: t"):
+        lifecycle.fault(state, {"kind": "cut", "vp": "nobody"})
+
+
+def test_a_fault_where_nothing_is_up_is_refused(tmp_path):
+    with pytest.raises(CannotSimulateError, match="nothing is up"):
+        lifecycle.fault(tmp_path / "state", {"kind": "cut", "vp": "us-0001"})
