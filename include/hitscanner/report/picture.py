@@ -9,8 +9,8 @@ from typing import Literal
 
 from hitscanner.report.tables import Link, Seen, Topology
 
-LINES_SHOWN = 20_000
-"""More lines than this cannot be told apart, and a browser pans them with a delay."""
+LINES_SHOWN = 8_000
+"""More lines cannot be told apart, and a browser without a graphics card pans them badly."""
 
 _UNSEEN = Seen(hop=0, rtt_ms=None, is_destination=False, vps=())
 """Of an address that a link names and no reply does."""
@@ -72,13 +72,14 @@ def compose(topology: Topology, lines_shown: int = LINES_SHOWN) -> Picture:
     addresses with a single neighbour, then the links seen least often.
     """
     ends = destinations(topology)
-    kept, left_out = _fold(topology.links, ends, lines_shown)
+    nearest = _nearest(topology.first_replies)
+    kept, left_out = _fold(topology.links, ends, nearest, lines_shown)
     folded = Counter(link.near_addr for link in topology.links)
     folded.subtract(link.near_addr for link in kept)
     degree = _degrees(topology.links)
     drawn = {addr for link in kept for addr in (link.near_addr, link.far_addr)}
-    first = [(v, a, ttl) for v, a, ttl in topology.first_replies if a in drawn or not degree[a]]
-    drawn |= {addr for _, addr, _ in first}
+    drawn |= nearest | {addr for _, addr, _ in topology.first_replies if not degree[addr]}
+    first = [reply for reply in topology.first_replies if reply[1] in drawn]
 
     def dot(addr: str) -> Dot:
         kind: Kind = "destination" if addr in ends else "router"
@@ -103,7 +104,7 @@ def _lines(
 
 
 def _fold(
-    links: Sequence[Link], ends: AbstractSet[str], limit: int
+    links: Sequence[Link], ends: AbstractSet[str], nearest: AbstractSet[str], limit: int
 ) -> tuple[list[Link], list[str]]:
     """Return the links to draw and what was left out, in words."""
     kept, said = list(links), list[str]()
@@ -115,7 +116,7 @@ def _fold(
         )
     while len(kept) > limit:
         degree = _degrees(kept)
-        leaves = {addr for addr, neighbours in degree.items() if neighbours == 1}
+        leaves = {addr for addr, neighbours in degree.items() if neighbours == 1} - nearest
         inner = [link for link in kept if not {link.near_addr, link.far_addr} & leaves]
         if len(inner) < max(limit // 2, 1) or len(inner) == len(kept):
             break
@@ -126,6 +127,14 @@ def _fold(
         often = sorted(kept, key=lambda link: (-link.freq, link.near_addr, link.far_addr))[:limit]
         kept = sorted(often, key=lambda link: (link.near_addr, link.far_addr))
     return kept, said
+
+
+def _nearest(first: Iterable[tuple[str, str, int]]) -> set[str]:
+    """Return the addresses right beside the vantage points: without them these would vanish."""
+    least: dict[str, int] = {}
+    for vp, _, ttl in first:
+        least[vp] = min(ttl, least.get(vp, ttl))
+    return {addr for vp, addr, ttl in first if ttl == least[vp]}
 
 
 def destinations(topology: Topology) -> set[str]:

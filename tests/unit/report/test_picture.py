@@ -164,3 +164,16 @@ def test_the_seed_of_the_caller_is_left_alone():
 
     assert random.random() == expected
     assert igraph.Graph.Erdos_Renyi(n=5, m=4).ecount() == 4
+
+
+def test_no_vantage_point_vanishes_however_much_is_folded():
+    links = tuple(
+        link(addr(vp), addr(100 + vp % 3), vps=(f"us-{vp:04}",), freq=vp + 1) for vp in range(9)
+    )
+    hops = {x: seen(1) for y in links for x in (y.near_addr, y.far_addr)}
+    first = tuple((f"us-{vp:04}", addr(vp), 1) for vp in range(9))
+
+    picture = compose(Topology(links, hops, first), 2)
+
+    assert sum(dot.kind == "vp" for dot in picture.dots) == 9
+    assert sum(line.link is not None for line in picture.lines) == 2

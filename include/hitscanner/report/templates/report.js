@@ -11,10 +11,15 @@
   const config = { displaylogo: false, responsive: true, scrollZoom: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
   const state = { vp: null, colour: vps.length > map.own_colour.length ? "far" : "vp", arrange: "rings", ends: true };
 
-  const hasWebGl = (() => {
-    try { return !!document.createElement("canvas").getContext("webgl"); } catch (error) { return false; }
+  // WebGL without a graphics card is slower than SVG (measured: four times, when dragging).
+  const hasGraphicsCard = (() => {
+    try {
+      const gl = document.createElement("canvas").getContext("webgl");
+      const names = gl.getExtension("WEBGL_debug_renderer_info");
+      return !/swiftshader|llvmpipe|software|basic render/i.test(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+    } catch (error) { return false; }
   })();
-  const scatter = hasWebGl ? "scattergl" : "scatter";
+  const scatter = hasGraphicsCard ? "scattergl" : "scatter";
 
   function vpColour(vp) {
     const slot = map.own_colour.indexOf(vp);
@@ -85,11 +90,19 @@
     return { type: scatter, mode: "lines", x, y, hoverinfo: "skip", showlegend: false, ...options };
   }
 
+  // SVG paints a trace as one layer, where crossing lines do not darken each other: so several layers.
+  function layers(which, options) {
+    const size = hasGraphicsCard ? which.length : Math.max(300, Math.ceil(which.length / 16));
+    const cuts = Array.from({ length: Math.ceil(which.length / Math.max(1, size)) }, (_, k) => k * size);
+    return cuts.map((from) => lineTrace(which.slice(from, from + size), options));
+  }
+
   // Invisible points amid the links: what the pointer finds.
   function handles(which) {
     const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
     const amid = (values) => (i) => (values[lines.near[i]] + values[lines.far[i]]) / 2;
-    return { type: scatter, mode: "markers", x: which.map(amid(xs)), y: which.map(amid(ys)), marker: { size: 7, opacity: 0 },
+    const unseen = hasGraphicsCard ? { mode: "markers", marker: { size: 7, opacity: 0 } } : { mode: "none", hoveron: "points" };
+    return { type: scatter, ...unseen, x: which.map(amid(xs)), y: which.map(amid(ys)),
       meta: { which, words: lineText }, hoverinfo: "none", showlegend: false };
   }
 
@@ -113,7 +126,7 @@
         const colour = groupColour(group), mine = (i) => groupOf(dots.set[i]) === group;
         const look = { legendgroup: group, name: vps.includes(group) ? `only ${group}` : group };
         const ends = kind(DESTINATION).filter(mine), routers = kind(ROUTER).filter(mine);
-        under.push(lineTrace(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity }));
+        under.push(...layers(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity }));
         over.push(dotTrace(ends, { ...look, showlegend: false, marker: { size: 3, color: colour, opacity: 0.75 } }));
         over.push(dotTrace(routers, { ...look, showlegend: routers.length > 0, marker: { size: routers.map(size), color: colour, line: { width: 0.6, color: css("--panel") } } }));
       }
@@ -123,7 +136,7 @@
       const marker = (which) => ({ color: which.map((i) => dots.far[i]), colorscale: scale, cmin: 1, cmax: most });
       const bar = { title: { text: "hops from the nearest<br>vantage point", font: { size: 13 } }, thickness: 10, len: 0.35, x: 0.012, xanchor: "left", y: 0.985, yanchor: "top", outlinewidth: 0 };
       const ends = kind(DESTINATION), routers = kind(ROUTER);
-      under.push(lineTrace(links, { line: { width, color: css("--several") }, opacity }));
+      under.push(...layers(links, { line: { width, color: css("--several") }, opacity }));
       over.push(dotTrace(ends, { showlegend: false, marker: { ...marker(ends), size: 3, opacity: 0.8 } }));
       over.push(dotTrace(routers, { showlegend: false, marker: { ...marker(routers), size: routers.map(size), line: { width: 0.6, color: css("--panel") }, colorbar: bar } }));
     }
