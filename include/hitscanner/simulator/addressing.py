@@ -27,6 +27,10 @@ MAX_PREFIXES = 1 << 13
 MAX_HOSTS = 254
 """Host numbers of a prefix run from 1 to this, in both families."""
 
+NAT_HOST4 = int(IPv4Address("192.168.77.2"))
+NAT_GATEWAY4 = int(IPv4Address("192.168.77.1"))
+"""Behind address translation every vantage point has these; each is alone in its namespace."""
+
 _LINK4 = int(IPv4Address("100.64.0.0"))
 _ROUTER4 = int(IPv4Address("100.80.0.0"))
 _VP4 = int(IPv4Address("100.88.0.0"))

@@ -11,6 +11,7 @@ from hitscanner.simulator.objects import (
     Link,
     Mpls,
     PortUnreachableFrom,
+    Prefix,
     PrefixEnd,
     ReplyFrom,
     Router,
@@ -47,6 +48,7 @@ _PREFIX_END: _Shares[PrefixEnd] = (
 )
 _RATE_LIMITED_SHARE = 0.02
 _LOSSY_SHARE = 0.05
+_CHOOSY_SHARE = 0.01
 _LOSS = 0.002
 _QUEUED_SHARE = 0.1
 
@@ -83,6 +85,15 @@ class Behaviours:
         if self.kind == "clean":
             return plain
         return replace(plain, loss=_LOSS if lossy else 0.0, queue_us=3000 if queued else 0)
+
+    def prefix(self, plain: Prefix) -> Prefix:
+        """Return the prefix, in a dirty world perhaps firewalled or choosy in its answers."""
+        luck = self.random.random()
+        if self.kind == "clean" or luck > 2 * _CHOOSY_SHARE:
+            return plain
+        if luck > _CHOOSY_SHARE:
+            return replace(plain, firewall=self.random.choice((("udp",), ("tcp",), ("udp", "tcp"))))
+        return replace(plain, answers=self.random.choice((("icmp",), ("icmp", "tcp"), ("udp",))))
 
     def prefix_ends(self, count: int) -> list[PrefixEnd]:
         """Return what becomes of packets to each of *count* prefixes, in exact shares."""

@@ -226,7 +226,10 @@ def _vantage_points(draw: Random, spec: WorldSpec, ases: list[_As]) -> Iterator[
     for i, name in enumerate(spec.vantage_points):
         here = order[i % len(order)]
         router = here.first_router + _near_core(draw, here.size)
-        yield VantagePoint(id=i, name=name, router=router, delay_us=draw.randint(100, 1000))
+        # One of many stands at home behind a translator.
+        nat = spec.kind == "dirty" and 0 < i == len(spec.vantage_points) - 1
+        delay_us = draw.randint(100, 1000)
+        yield VantagePoint(id=i, name=name, router=router, delay_us=delay_us, nat=nat)
 
 
 def _prefixes(
@@ -239,7 +242,7 @@ def _prefixes(
         turn, prefix = divmod(i // 2, count)
         hosts[prefix][6 if i % 2 else 4].append(1 + turn)
     for number, end in enumerate(habits.prefix_ends(count)):
-        yield Prefix(
+        plain = Prefix(
             id=number,
             router=draw.choice(routers),
             end=end,
@@ -247,6 +250,7 @@ def _prefixes(
             targets_v4=tuple(hosts[number][4]),
             targets_v6=tuple(hosts[number][6]),
         )
+        yield habits.prefix(plain)
     for number in range(count, count + _OPT_OUT_PREFIXES):
         plain = Prefix(id=number, router=draw.choice(routers), opt_out=True)
         yield replace(plain, targets_v4=(1,), targets_v6=(1,))

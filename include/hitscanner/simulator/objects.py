@@ -155,7 +155,7 @@ class VantagePoint:
     """The router it hangs on, hop 1 of every trace."""
     delay_us: int = 500
     nat: bool = False
-    """Behind address translation: it knows itself by a private address."""
+    """Behind address translation in IPv4: a private address, and the translator as first hop."""
 
     @property
     def netns(self) -> str:
@@ -164,13 +164,29 @@ class VantagePoint:
 
     @property
     def address_v4(self) -> IPv4Address:
-        """Its public IPv4 address."""
-        return IPv4Address(addressing.vp_address(4, self.id, 1))
+        """Its IPv4 address as it knows it: a private one behind address translation."""
+        return IPv4Address(self.address(4))
 
     @property
     def address_v6(self) -> IPv6Address:
         """Its IPv6 address."""
-        return IPv6Address(addressing.vp_address(6, self.id, 1))
+        return IPv6Address(self.address(6))
+
+    def address(self, version: addressing.Version) -> int:
+        """Return its own address as an integer."""
+        if self.is_translated(version):
+            return addressing.NAT_HOST4
+        return addressing.vp_address(version, self.id, 1)
+
+    def gateway(self, version: addressing.Version) -> int:
+        """Return the address of its first hop as an integer."""
+        if self.is_translated(version):
+            return addressing.NAT_GATEWAY4
+        return addressing.vp_address(version, self.id, 0)
+
+    def is_translated(self, version: addressing.Version) -> bool:
+        """Say whether a translator is one hop more on its way; never in IPv6."""
+        return self.nat and version == 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Frames in, delays and frames out: what the simulated Internet answers. No clock, no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hitscanner.simulator import addressing, flow, packets
 from hitscanner.simulator.addressing import Owner, Version
@@ -94,8 +94,12 @@ class Responder:
             self._cache.clear()
         owner = addressing.owner_of(probe.version, probe.dst)
         self._counts.probe(vp, owner, probe, now_us)
-        if probe.src != addressing.vp_address(probe.version, vp.id, 1) or probe.ttl == 0:
+        if probe.src != vp.address(probe.version) or probe.ttl == 0:
             return []
+        if vp.is_translated(probe.version):
+            if probe.ttl == 1 or probe.dst == vp.gateway(4):
+                return self._from_translator(vp, probe)
+            probe = replace(probe, ttl=probe.ttl - 1)
         route = self._route(vp, owner, probe)
         what = at_ttl(route, probe.ttl)
         if self._is_firewalled(owner, route, probe):
@@ -117,14 +121,16 @@ class Responder:
 
     def _route(self, vp: VantagePoint, owner: Owner | None, probe: Probe) -> Route:
         key = flow.flow_key(probe.src, probe.dst, probe.protocol, probe.first_word)
-        route = self._cache.get(key)
+        # Vantage points behind translators have one and the same address.
+        key_of_vp = key | vp.id << 64
+        route = self._cache.get(key_of_vp)
         if route is None or not route.fixed:
             luck = 0 if route is None else flow.mix(self._packets)
             by_destination = flow.destination_key(probe.dst)
             route = self._routes.route(vp, owner, key ^ luck, by_destination)
             if len(self._cache) >= _CACHED_ROUTES:
                 self._cache.clear()
-            self._cache[key] = route
+            self._cache[key_of_vp] = route
         return route
 
     def _is_firewalled(self, owner: Owner | None, route: Route, probe: Probe) -> bool:
@@ -228,11 +234,34 @@ class Responder:
 
     def _passed_on(self, owner: Owner | None, route: Route, probe: Probe) -> list[Reply]:
         """Hand a packet for another vantage point to that one's own kernel."""
-        if owner is None or probe.ttl <= len(route.hops):
+        if owner is None or probe.ttl <= len(route.hops) or self._is_hidden(owner, probe):
             return []
         packet = packets.with_ttl(probe, probe.ttl - len(route.hops))
         frame = _framed(owner.number, probe.version, packet)
         return [Reply(route.end_delay_us, owner.number, frame)]
+
+    def _is_hidden(self, owner: Owner, probe: Probe) -> bool:
+        """Say whether a translator stands before that vantage point and knows of no such flow."""
+        vps = self._world.vantage_points
+        return any(vp.id == owner.number and vp.is_translated(probe.version) for vp in vps)
+
+    def _from_translator(self, vp: VantagePoint, probe: Probe) -> list[Reply]:
+        """
+        Answer as the box between a vantage point and its router.
+
+        Behind it all is as elsewhere: it turns the addresses of replies and of what they quote
+        back, so that the vantage point reads its own address in the quote.
+        """
+        src = vp.gateway(probe.version)
+        if probe.dst == src:
+            said = _answer_of_host(probe, src, probe.ttl)
+        else:
+            error = packets.icmp_error(probe, src, _TIME_EXCEEDED[probe.version], 1)
+            said = packets.icmp_of(probe.version), error
+        if said is None:
+            return []
+        packet = packets.answer(probe, src, said[0], _HOST_TTL, 0, said[1])
+        return [Reply(0, vp.id, _framed(vp.id, probe.version, packet))]
 
     def _prefix(self, owner: Owner | None) -> Prefix | None:
         if owner is None or owner.kind != "prefix":

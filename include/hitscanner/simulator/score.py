@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import permutations, takewhile
 from pathlib import Path
 
 from hitscanner.simulator import addressing
 from hitscanner.simulator.addressing import Version
 from hitscanner.simulator.tables import FoundLink, Trace, read_links, read_traces
-from hitscanner.simulator.truth import TrueLink, TruePath, Truth, flow_of, links
+from hitscanner.simulator.truth import TrueLink, TruePath, Truth, flow_of, is_one_flow, links
 from hitscanner.simulator.world import World
 
 _SHOWN = 20
@@ -61,6 +62,8 @@ class _Visible:
     ways: dict[tuple[Version, int], set[tuple[int, int]]] = field(default_factory=dict)
     """Address → (later address of the same path, silent or lost hops between them)."""
     reasons: dict[_Ends, str] = field(default_factory=dict)
+    branched: list[tuple[Trace, list[TruePath]]] = field(default_factory=list)
+    """Traces whose probes may have gone different ways."""
 
 
 def score(world: World, traces_parquets: Sequence[Path], links_parquet: Path) -> Score:
@@ -114,6 +117,8 @@ def _see(world: World, traces: Iterable[Trace]) -> _Visible:
         each = [
             {_ends(link): link for link in links(path, trace.version, trace.dst)} for path in paths
         ]
+        if len(paths) > 1:
+            seen.branched.append((trace, paths))
         _note_possible(seen, trace.version, paths)
         for ends in set[_Ends]().union(*each[:1]).intersection(*each[1:]):
             link = each[0][ends]
@@ -170,9 +175,43 @@ def _why_false(world: World, truth: _Visible, link: FoundLink) -> str:
     distances = sorted(
         stars for far, stars in truth.ways.get((link.version, link.near), ()) if far == link.far
     )
+    if distances and distances[0] < link.stars and _is_host(link):
+        return f"the destination's reply {link.stars - distances[0]} hop earlier was lost"
     if distances:
         return f"on the path, but with {distances[0]} hops between them, not {link.stars}"
-    return "the two are on no path together: different branches, or a route that changed"
+    return _why_mixed(world, truth, link) or "no path of a flow that was probed has both"
+
+
+def _is_host(link: FoundLink) -> bool:
+    owner = addressing.owner_of(link.version, link.far)
+    return owner is not None and owner.kind == "prefix"
+
+
+def _why_mixed(world: World, truth: _Visible, link: FoundLink) -> str | None:
+    """Explain a link between two ways of one trace: who sent its probes apart, and why."""
+    for trace, paths in truth.branched:
+        if trace.version != link.version:
+            continue
+        for one, other in permutations(paths, 2):
+            ttl = _ttl_of(one, link.near)
+            if ttl is not None and _ttl_of(other, link.far) == ttl + link.stars + 1:
+                return _why_apart(world, trace, one, other)
+    return None
+
+
+def _ttl_of(path: TruePath, address: int) -> int | None:
+    return next((hop.ttl for hop in path.hops if hop.address == address), None)
+
+
+def _why_apart(world: World, trace: Trace, one: TruePath, other: TruePath) -> str:
+    together = zip(one.hops, other.hops, strict=False)
+    common = [hop.router for hop, _ in takewhile(lambda pair: pair[0] == pair[1], together)]
+    fork = common[-1] if common else None
+    if fork is not None and world.routers[fork].balance == "packet":
+        return f"router {fork} balances by packet: two branches of one trace"
+    if not is_one_flow(trace.method):
+        return f"the method {trace.method} changes its flow: two branches behind router {fork}"
+    return f"the route behind router {fork} changed: before and after in one trace"
 
 
 def _text(version: Version, value: int) -> str:

@@ -47,12 +47,12 @@ def _configure(ip: IPRoute, vp: VantagePoint) -> None:
     mac = vp_mac(vp.id).hex(":")
     ip.link("set", index=device, address=mac, txqlen=_QUEUE_PACKETS)
     ip.link("set", index=device, state="up")
-    ip.addr("add", index=device, address=str(vp.address_v4), prefixlen=31)
+    ip.addr("add", index=device, address=str(vp.address_v4), prefixlen=24 if vp.nat else 31)
     # Duplicate address detection would keep the address unusable for a second.
     ip.addr("add", index=device, address=str(vp.address_v6), prefixlen=127, flags=_IFA_F_NODAD)
     families: tuple[tuple[addressing.Version, int], ...] = ((4, 2), (6, 10))
     for version, family in families:
-        gateway = addressing.to_address(version, addressing.vp_address(version, vp.id, 0))
+        gateway = addressing.to_address(version, vp.gateway(version))
         ip.route("add", family=family, dst="default", gateway=str(gateway), oif=device)
 
 

@@ -104,7 +104,8 @@ class _State:
             key = flow.flow_key(probed.src, probed.dst, number, probed.first_word)
         by_destination = flow.destination_key(probed.dst)
         for steps, arrives in self._paths.between(vp.router, target, key, by_destination):
-            yield self._hops(vp, probed, owner, steps, arrives)
+            hops, stop = self._hops(vp, probed, owner, steps, arrives)
+            yield (_behind_translator(vp, hops) if vp.is_translated(probed.version) else hops), stop
 
     def _hops(
         self,
@@ -125,8 +126,14 @@ class _State:
         if prefix is not None:
             return self._behind(vp, probed, prefix, steps, hops)
         if owner is not None and owner.kind == "vp" and owner.part == 1:
-            return [*hops, TrueHop(len(hops) + 1, probed.dst, None)], "completed"
+            return self._at_vp(owner.number, probed, hops)
         return self._at_router(probed, hops)
+
+    def _at_vp(self, number: int, probed: Flow, hops: list[TrueHop]) -> tuple[list[TrueHop], Stop]:
+        other = next(vp for vp in self._world.vantage_points if vp.id == number)
+        if other.is_translated(probed.version):
+            return hops, "gap"
+        return [*hops, TrueHop(len(hops) + 1, probed.dst, None)], "completed"
 
     def _at_router(self, probed: Flow, hops: list[TrueHop]) -> tuple[list[TrueHop], Stop]:
         last = hops[-1]
@@ -218,9 +225,17 @@ def flow_of(
     word: int | None = sport << 16 | dport
     if protocol == "icmp":
         word = _ECHO_REQUEST[version] << 24 | dport
-    if protocol != "tcp" and not method.endswith("paris"):
-        word = None
-    return Flow(vp, version, src, dst, protocol, word)
+    return Flow(vp, version, src, dst, protocol, word if is_one_flow(method) else None)
+
+
+def is_one_flow(method: str) -> bool:
+    """
+    Say whether all probes of a trace by this method share a flow.
+
+    >>> [is_one_flow(method) for method in ("udp-paris", "tcp-ack", "udp", "icmp-echo")]
+    [True, True, False, False]
+    """
+    return method.endswith("paris") or method.startswith("tcp")
 
 
 def links(path: TruePath, version: Version, dst: int) -> list[TrueLink]:
@@ -230,6 +245,14 @@ def links(path: TruePath, version: Version, dst: int) -> list[TrueLink]:
         TrueLink(version, near, far, far_ttl - near_ttl - 1, near_ttl, far == dst)
         for (near_ttl, near), (far_ttl, far) in pairwise(answering)
         if near != far
+    ]
+
+
+def _behind_translator(vp: VantagePoint, hops: list[TrueHop]) -> list[TrueHop]:
+    """Put the translator in front: it is the first hop, and all others are one further away."""
+    return [
+        TrueHop(1, vp.gateway(4), None),
+        *(replace(hop, ttl=hop.ttl + 1) for hop in hops),
     ]
 
 

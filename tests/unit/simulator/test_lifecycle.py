@@ -230,7 +230,17 @@ def test_the_network_counts_every_probe_and_those_to_the_opted_out(world_file, s
 
 def pings(vp):
     """Return whether the vantage point gets an answer from its gateway."""
-    argv = ["ip", "netns", "exec", f"hs-{vp}", "scamper", "-c", "ping -c 1 -W 1", "-i", "100.88.0.0"]
+    argv = [
+        "ip",
+        "netns",
+        "exec",
+        f"hs-{vp}",
+        "scamper",
+        "-c",
+        "ping -c 1 -W 1",
+        "-i",
+        "100.88.0.0",
+    ]
     said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     return "1 packets received" in said
 

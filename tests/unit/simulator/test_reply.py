@@ -14,6 +14,7 @@ from .worlds import (
     VP,
     answers,
     echo,
+    from_source,
     host,
     icmp,
     is_sound,
@@ -344,6 +345,20 @@ def test_a_packet_for_another_vantage_point_is_handed_to_its_kernel():
     assert (1, vp_mac(1), 2800) == (reply.vp, reply.frame[:6], reply.delay_us)
     assert (source(4), dst, 61) == (passed.src, passed.dst, passed.ttl)
     assert packets.checksum(passed.packet[:20]) in (0, 0xFFFF)
+
+
+def test_a_translator_is_the_first_hop_and_hides_the_public_address():
+    home = replace(VP, nat=True)
+    world = line(Router(id=1), Router(id=2), Router(id=3), vp=home)
+    net = responder(world)
+    frames = [from_source(udp(4, host(4), ttl), home.address(4)) for ttl in (1, 2, 3)]
+    got = [packets.parse_ip(net.answer(home, frame, 0)[0].frame[14:]) for frame in frames]
+
+    expected = [home.gateway(4), addressing.vp_address(4, 0, 0), link_end(4, 1, 1)]
+    assert expected == [answer.src for answer in got]
+    assert {home.address(4)} == {answer.dst for answer in got}
+    assert all(home.address_v4.packed in icmp(answer)[2] for answer in got)
+    assert addressing.vp_address(6, 0, 0) == answers(world, udp(6, host(6), 1))[0].src
 
 
 def test_a_forged_source_gets_no_answer():

@@ -5,46 +5,53 @@ import json
 import pytest
 
 from hitscanner.simulator import addressing
-from hitscanner.simulator.objects import Router
+from hitscanner.simulator.addressing import link_address
+from hitscanner.simulator.objects import Event, Link, Prefix, Router
 from hitscanner.simulator.score import score
 from hitscanner.simulator.tables import TableError
 from hitscanner.simulator.truth import Truth, flow_of, links
-from hitscanner.simulator.world import WorldSpec, generate
+from hitscanner.simulator.world import World, WorldSpec, generate
 
 from .tables_of_scamper import write_parquet
-from .worlds import host, line, source
+from .worlds import VP, host, line, plain_line, source
 
 SPORT, DPORT = 0x8001, 33435
 
 
+def trace_table(world):
+    """Return a row of `traces` for each target and vantage point."""
+    return [
+        {
+            "vp": vp.name,
+            "src_addr": _text(target.version, vp.address(target.version)),
+            "dst_addr": str(target),
+            "type": "udp-paris",
+            "sport": SPORT,
+            "dport": DPORT,
+            "first_hop": 1,
+            "gap_limit": 5,
+            "stop_reason": "COMPLETED",
+            "hop_count": 20,
+        }
+        for target in world.targets()
+        for vp in world.vantage_points
+    ]
+
+
 def perfect(world):
     """Return rows of `traces` and `links` as a prober that loses nothing leaves them."""
-    truth, traces, found = Truth(world), [], {}
+    truth, found = Truth(world), {}
     for target in world.targets():
         for vp in world.vantage_points:
             version, dst = target.version, int(target)
             src = source(version, vp.id)
             probed = flow_of(vp.name, version, src, dst, "udp-paris", SPORT, DPORT)
             [path] = truth.paths(probed, 1, 5)
-            traces.append(
-                {
-                    "vp": vp.name,
-                    "src_addr": str(addressing.to_address(version, src)),
-                    "dst_addr": str(target),
-                    "type": "udp-paris",
-                    "sport": SPORT,
-                    "dport": DPORT,
-                    "first_hop": 1,
-                    "gap_limit": 5,
-                    "stop_reason": "COMPLETED",
-                    "hop_count": len(path.hops),
-                }
-            )
             for link in links(path, version, dst):
                 ends = _text(version, link.near), _text(version, link.far)
                 row = {"in": ends[0], "out": ends[1], "stars": link.stars, "freq": 1}
                 found.setdefault(ends, {**row, "ambiguous": False})
-    return traces, list(found.values())
+    return trace_table(world), list(found.values())
 
 
 def _text(version, value):
@@ -129,6 +136,42 @@ def test_silent_routers_are_no_fault_of_the_prober(judge):
     ) == (1.0, 1.0, 2)
     assert [f"{addressing.prefix_network(4, 0)[1]}"] == [str(t) for t in silent.targets()]
     assert host(4) == int(silent.targets()[0])
+
+
+BRANCHES = {
+    "balances by packet": ({"balance": "packet"}, [], "udp-paris", "router 1 balances by packet"),
+    "changes route": ({}, [Event(at_s=1.0, action="link_down", link=0)], "udp-paris", "changed"),
+    "method": ({}, [], "udp", "the method udp changes its flow: two branches behind router 1"),
+}
+
+
+@pytest.mark.parametrize(("habit", "events", "method", "says"), BRANCHES.values(), ids=BRANCHES)
+def test_a_link_between_two_branches_is_false_and_explained(tmp_path, habit, events, method, says):
+    """VP - 1 = (2 - 4 | 3 - 5) - 6: hop 2 of the one way, hop 3 of the other."""
+    ends = [(1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 6)]
+    links = [Link(id=i, a=a, b=b) for i, (a, b) in enumerate(ends)]
+    routers = [Router(id=1, **habit), *(Router(id=i) for i in range(2, 7))]
+    targets = Prefix(id=0, router=6, targets_v4=tuple(range(1, 20)))
+    world = World([*routers, *links, targets, VP, *events])
+    mixed = _text(4, link_address(4, 0, 1)), _text(4, link_address(4, 3, 1))
+    rows = [{"in": mixed[0], "out": mixed[1], "stars": 0, "freq": 1, "ambiguous": False}]
+    traces = [row | {"type": method} for row in trace_table(world)]
+    files = [write_parquet(traces, tmp_path / "traces.parquet")]
+    result = score(world, files, write_parquet(rows, tmp_path / "links.parquet"))
+
+    assert result.precision == 0.0
+    assert says in result.false_links[0].reason
+
+
+def test_a_destination_whose_first_reply_was_lost_is_explained(judge):
+    rows = lambda rows: [{**row, "stars": 1} if _is_last(row) else row for row in rows]  # noqa: E731
+    result = judge(rows, of=plain_line(targets_v4=(1,)))
+
+    assert result.false_links[0].reason == "the destination's reply 1 hop earlier was lost"
+
+
+def _is_last(row):
+    return row["out"] == _text(4, host(4))
 
 
 def test_a_score_is_json(judge):

@@ -1,21 +1,23 @@
 """The truth is worked out apart from the code that answers; here the two are held together."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hitscanner.simulator import addressing, packets
-from hitscanner.simulator.objects import Link, Prefix, Router, VantagePoint
+from hitscanner.simulator.objects import Event, Link, Prefix, Router, VantagePoint
 from hitscanner.simulator.truth import TrueHop, Truth, flow_of, links
 from hitscanner.simulator.world import World, WorldSpec, generate
 
-from .worlds import VP, host, line, plain_line, responder, source, udp
+from .worlds import VP, from_source, host, line, plain_line, responder, udp
 
 SPORT, DPORT = 0x8001, 33435
 
 
 def true_paths(world, version, dst, *, vp=VP, method="udp-paris", sport=SPORT, gap=5, first_hop=1):
-    src = source(version, vp.id)
+    src = vp.address(version)
     probed = flow_of(vp.name, version, src, dst, method, sport, DPORT)
     return Truth(world).paths(probed, first_hop, gap)
 
@@ -25,7 +27,7 @@ def measured(world, vp, version, dst, sport):
     net = responder(world)
     hops, silent = [], 0
     for ttl in range(1, 80):
-        frame = _from(vp, udp(version, dst, ttl, sport=sport))
+        frame = from_source(udp(version, dst, ttl, sport=sport), vp.address(version))
         replies = net.answer(vp, frame, ttl * 1_000_000)
         answer = packets.parse_ip(replies[0].frame[14:]) if replies else None
         silent = 0 if answer else silent + 1
@@ -40,17 +42,10 @@ def measured(world, vp, version, dst, sport):
     raise AssertionError("an endless path")
 
 
-def _from(vp, frame):
-    """Make the probe of vantage point 0 one of another."""
-    at, size = (14 + 12, 4) if frame[12:14] == packets.IP4_TYPE else (14 + 8, 16)
-    own = source(4 if size == 4 else 6, vp.id).to_bytes(size, "big")
-    return frame[:at] + own + frame[at + size :]
-
-
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.integers(0, 1 << 32), st.integers(20, 400), st.integers(0x8000, 0xFFFF))
 def test_what_is_answered_is_what_the_truth_says(seed, routers, sport):
-    world = generate(WorldSpec(seed, routers, ("us-0001", "jp-0001"), 40))
+    world = generate(WorldSpec(seed, routers, ("us-0001", "jp-0001"), 30))
     for target in world.targets():
         for vp in world.vantage_points:
             dst = int(target)
@@ -195,3 +190,31 @@ def test_an_unknown_vantage_point_sees_nothing():
     stranger = VantagePoint(id=9, name="xx-0001", router=1)
 
     assert true_paths(plain_line(), 4, host(4), vp=stranger) == []
+
+
+def test_a_translator_is_one_hop_more_in_ipv4_only():
+    home = replace(VP, nat=True)
+    world = line(Router(id=1), Router(id=2), vp=home)
+    [v4] = true_paths(world, 4, host(4), vp=home)
+    [v6] = true_paths(world, 6, host(6), vp=home)
+
+    assert (len(v4.hops), len(v6.hops)) == (4, 3)
+    assert [(hop.ttl, hop.address) for hop in v4.hops] == measured(world, home, 4, host(4), SPORT)[
+        0
+    ]
+
+
+def test_a_route_that_changes_shows_the_ways_before_and_after():
+    world = diamond()
+    [before] = true_paths(world, 4, host(4))
+    crossed = 0 if before.hops[1].router == 2 else 1
+    changed = World([*world.objects(), Event(at_s=5.0, action="link_down", link=crossed)])
+    net = responder(changed)
+    seen = [
+        packets.parse_ip(net.answer(VP, udp(4, host(4), 2, sport=SPORT), at_us)[0].frame[14:]).src
+        for at_us in (4_999_999, 5_000_000)
+    ]
+
+    assert before.hops[1].address == seen[0]
+    assert set(seen) == {path.hops[1].address for path in true_paths(changed, 4, host(4))}
+    assert len(set(seen)) == 2

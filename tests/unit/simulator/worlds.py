@@ -12,11 +12,11 @@ from hitscanner.simulator.world import World
 VP = VantagePoint(id=0, name="us-0001", router=1, delay_us=100)
 
 
-def line(*routers, prefix=None, more=()):
+def line(*routers, prefix=None, more=(), vp=VP):
     """Routers 1, 2, 3 … in a row, a prefix behind the last: VP - 1 - 2 - 3 - hosts."""
     links = [Link(id=a.id, a=a.id, b=b.id, delay_us=1000) for a, b in pairwise(routers)]
     behind = prefix or Prefix(id=0, router=routers[-1].id, delay_us=500, targets_v4=(1,))
-    return World([*routers, *links, behind, VP, *more])
+    return World([*routers, *links, behind, vp, *more])
 
 
 def plain_line(length=3, **prefix):
@@ -49,6 +49,12 @@ def probe(version, dst, ttl, body, protocol, vp=0, ip_id=7):
         packet = packets.ip6(src, dst, protocol, ttl, body)
     kind = packets.IP4_TYPE if version == 4 else packets.IP6_TYPE
     return packets.ROUTER_MAC + vp_mac(vp) + kind + packet
+
+
+def from_source(frame, src):
+    """Make the probe one of another source; checksums are left, nobody on the way looks."""
+    at, size = (14 + 12, 4) if frame[12:14] == packets.IP4_TYPE else (14 + 8, 16)
+    return frame[:at] + src.to_bytes(size, "big") + frame[at + size :]
 
 
 def udp(version, dst, ttl, sport=0x8001, dport=33435, size=12):
