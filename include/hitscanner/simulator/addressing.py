@@ -18,6 +18,7 @@ from typing import Literal
 
 Address = IPv4Address | IPv6Address
 Version = Literal[4, 6]
+VERSIONS: tuple[Version, ...] = (4, 6)
 OwnerKind = Literal["link", "router", "vp", "prefix"]
 
 MAX_LINKS = 1 << 19

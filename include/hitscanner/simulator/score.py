@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import permutations, takewhile
 from pathlib import Path
 
 from hitscanner.simulator import addressing
-from hitscanner.simulator.addressing import Version
-from hitscanner.simulator.tables import FoundLink, Trace, read_links, read_traces
+from hitscanner.simulator.addressing import VERSIONS, Version
+from hitscanner.simulator.tables import FoundLink, TableError, Trace, read_links, read_traces
 from hitscanner.simulator.truth import TrueLink, TruePath, Truth, flow_of, is_one_flow, links
 from hitscanner.simulator.world import World
 
@@ -82,13 +82,14 @@ def score(world: World, traces_parquets: Sequence[Path], links_parquet: Path) ->
     Raises:
         TableError: if a table is missing or not of the expected form.
     """
-    traces = read_traces(traces_parquets)
+    traces, strangers = _known(world, read_traces(traces_parquets))
+    if not traces:
+        raise TableError("no trace is from a vantage point of this world; give the one probed")
     truth = _see(world, traces)
     found = {(link.version, link.near, link.far): link for link in read_links(links_parquet)}
     judged = {ends: link for ends, link in found.items() if not link.ambiguous}
     false = [link for link in judged.values() if not _is_true(truth, link)]
     missed = {ends: count for ends, count in truth.certain.items() if ends not in found}
-    strangers = {trace.vp for trace in traces} - {vp.name for vp in world.vantage_points}
     return Score(
         precision=_share(len(judged) - len(false), len(judged)),
         recall=_share(len(truth.certain) - len(missed), len(truth.certain)),
@@ -104,6 +105,29 @@ def score(world: World, traces_parquets: Sequence[Path], links_parquet: Path) ->
         ),
         unknown_vantage_points=tuple(sorted(strangers)),
     )
+
+
+def _known(world: World, traces: Iterable[Trace]) -> tuple[list[Trace], set[str]]:
+    """
+    Return traces of the world's vantage points, and the names of others.
+
+    A file that scamper wrote without `-M` has the machine's name: the source address helps then.
+    """
+    by_source = {
+        (version, vp.address(version)): vp.name
+        for vp in world.vantage_points
+        for version in VERSIONS
+        if not vp.is_translated(version)
+    }
+    names = {vp.name for vp in world.vantage_points}
+    known, strangers = [], set()
+    for trace in traces:
+        name = trace.vp if trace.vp in names else by_source.get((trace.version, trace.src))
+        if name is None:
+            strangers.add(trace.vp)
+        else:
+            known.append(replace(trace, vp=name))
+    return known, strangers
 
 
 def _see(world: World, traces: Iterable[Trace]) -> _Visible:

@@ -178,6 +178,22 @@ def test_a_score_is_json(judge):
     assert json.loads(json.dumps(judge().to_json()))["precision"] == 1.0
 
 
+def test_a_vantage_point_is_known_by_its_address_when_the_file_names_the_machine(world, tmp_path):
+    traces, rows = perfect(world)
+    traces = [row | {"vp": "some-host"} for row in traces]
+    files = [write_parquet(traces, tmp_path / "traces.parquet")]
+    result = score(world, files, write_parquet(rows, tmp_path / "links.parquet"))
+
+    assert (result.precision, result.recall, result.unknown_vantage_points) == (1.0, 1.0, ())
+
+
+def test_traces_of_another_world_are_refused(world, tmp_path):
+    traces = [row | {"vp": "some-host", "src_addr": "192.0.2.1"} for row in trace_table(world)]
+    files = [write_parquet(traces, tmp_path / "traces.parquet")]
+    with pytest.raises(TableError, match="no trace is from a vantage point of this world"):
+        score(world, files, files[0])
+
+
 def test_a_missing_or_foreign_table_is_refused_by_name(world, tmp_path):
     traces = write_parquet(perfect(world)[0], tmp_path / "traces.parquet")
     with pytest.raises(TableError, match=r"links\.parquet is missing; run the transform"):
