@@ -238,6 +238,11 @@
   const wordsAt = ({ data: { meta }, pointNumber }) => meta.words(meta.which[pointNumber]);
   $("map").on("plotly_click", (event) => say(wordsAt(event.points[0])));
   $("map").on("plotly_hover", (event) => showTip(wordsAt(event.points[0]), event.event));
+  // Thousands of SVG lines cannot follow the pointer in time; the dots can, and the lines come back.
+  if (!hasGraphicsCard && lines.near.length > 3000) {
+    $("map").on("plotly_relayouting", () => $("map").classList.add("moving"));
+    $("map").on("plotly_relayout", () => $("map").classList.remove("moving"));
+  }
   $("map").on("plotly_unhover", () => { $("tip").hidden = true; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   setTimeout(() => { document.documentElement.dataset.drawn = "yes"; }, 0);
