@@ -132,6 +132,7 @@ def prepare(settings: Settings, rehearsal: Rehearsal) -> World:
     avoided = "".join(f"{target}\n" for target in opted_out) or "none\n"
     _write(settings.inventory, Inventory(vantage_points=points).to_toml())
     _write(settings.lists / f"{LIST}.txt", targets.to_text())
+    _write(settings.lists / "sample.txt", _sample(settings))  # what the daily run asks for
     _write(settings.do_not_probe, f"# The simulated Internet's own opt-outs.\n{avoided}")
     _write(settings.drives, _drives(settings))
     return world
@@ -173,6 +174,10 @@ def _world(settings: Settings, spec: WorldSpec) -> World:
 
 def _write(file: Path, text: str) -> None:
     write_whole(file, text.encode())
+
+
+def _sample(settings: Settings) -> str:
+    return (settings.repository / "include" / "lists" / "sample.txt").read_text()
 
 
 def _drives(settings: Settings) -> str:

@@ -64,7 +64,6 @@ def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> 
     from hitscanner.simulator import lifecycle
 
     settings = Settings.from_environment()
-    local_airflow.refuse_taken_port(port)
     if not settings.inventory.is_file():
         prepare(settings, Rehearsal())
     if _is_simulated(settings):
