@@ -15,9 +15,6 @@ from hitscanner.report.terminal import render_table, render_text
 from hitscanner.runs import Run, probing_s
 from hitscanner.wiring import Pipeline
 
-AT_PLAN = "(plan)"
-"""The row of the targets that no vantage point was asked for."""
-
 
 NOTHING_PLANNED = {"state": "planned", "targets": 0}
 """The result of a run that was asked for its plan only."""
@@ -73,6 +70,7 @@ def summarise_run(
         else report.Missing(),
         files=_files(steps, run),
         warnings=_warnings(run),
+        excluded_at_plan=run.manifest.asked.excluded_assignments,
     )
 
 
@@ -88,8 +86,6 @@ def _per_vp(manifest: CycleManifest) -> dict[str, Counts]:
     per_vp: dict[str, Counts] = defaultdict(Counts)
     for shard in manifest.outcome.shards:
         per_vp[shard.vp] += shard.counts
-    if manifest.asked.excluded_assignments:
-        per_vp[AT_PLAN] = Counts(excluded=manifest.asked.excluded_assignments)
     return dict(per_vp)
 
 

@@ -91,11 +91,14 @@ class Summary:
     """What it is → where it is, in the order to show."""
 
     warnings: tuple[str, ...] = ()
+    excluded_at_plan: int = 0
+    """Targets that no vantage point was asked for: do-not-probe list or reserved space."""
 
     @property
     def counts(self) -> Counts:
-        """The accounting of the whole cycle."""
-        return sum((vp.counts for vp in self.vantage_points), Counts())
+        """The accounting of the whole cycle, the plan's exclusions included."""
+        at_plan = Counts(assigned=self.excluded_at_plan, excluded=self.excluded_at_plan)
+        return sum((vp.counts for vp in self.vantage_points), at_plan)
 
     @property
     def overhead_s(self) -> float:
@@ -135,6 +138,7 @@ class Summary:
             "link_count": self.links,
             "address_count": self.addresses,
             "median_rtt_ms": _rounded(self.everyone.median_rtt_ms),
+            "excluded_at_plan": self.excluded_at_plan,
             "vantage_points": [_vp_json(vp) for vp in self.vantage_points],
             "missing": {"count": self.missing.count, "file": _text(self.missing.file)},
             "files": {what: str(path) for what, path in self.files.items()},
@@ -156,6 +160,7 @@ def summarise(
     missing: Missing = Missing(),
     files: Mapping[str, Path] | None = None,
     warnings: Sequence[str] = (),
+    excluded_at_plan: int = 0,
 ) -> Summary:
     """
     Read the tables of *cycle* under the store's *root* and join them with its accounting.
@@ -172,6 +177,7 @@ def summarise(
         score: links against the truth, where there is one.
         missing: the targets without a trace.
         files: what it is → where it is.
+        excluded_at_plan: targets that the plan dropped before it asked anybody.
         warnings: sentences to show; one is added if the numbers contradict each other.
 
     Raises:

@@ -73,6 +73,11 @@ def _vp_table(summary: Summary) -> Table:
     return table
 
 
+def _at_plan(summary: Summary) -> str:
+    dropped = summary.excluded_at_plan
+    return f" ({dropped:,} excluded by the plan)" if dropped else ""
+
+
 def _cells(counts: Counts, answers: Answers) -> tuple[str, ...]:
     numbers = (
         counts.assigned,
@@ -90,7 +95,7 @@ def _totals(summary: Summary) -> list[str]:
     lines = [
         f"list {summary.list_name}, cycle {summary.cycle}",
         _found(summary),
-        format_accounting(summary.counts),
+        format_accounting(summary.counts) + _at_plan(summary),
         _times(summary),
     ]
     if summary.score.recall is not None:
