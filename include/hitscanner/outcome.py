@@ -15,7 +15,6 @@ from hitscanner.report.terminal import render_table, render_text
 from hitscanner.runs import Run, probing_s
 from hitscanner.wiring import Pipeline
 
-
 NOTHING_PLANNED = {"state": "planned", "targets": 0}
 """The result of a run that was asked for its plan only."""
 

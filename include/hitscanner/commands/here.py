@@ -48,9 +48,16 @@ def demo(
     if world not in ("clean", "dirty"):
         raise UsageError(f"--world {world}: there are clean and dirty")
     rehearsal = Rehearsal(
-        seed, routers, vantage_points, targets, "dirty" if world == "dirty" else "clean", rate_pps, dealias, break_vp,
-        min_vp_ratio,
-    )  # fmt: skip
+        seed=seed,
+        routers=routers,
+        vantage_points=vantage_points,
+        targets=targets,
+        world="dirty" if world == "dirty" else "clean",
+        rate_pps=rate_pps,
+        dealias=dealias,
+        break_vp=break_vp,
+        min_vp_ratio=min_vp_ratio,
+    )
     settings = Settings.from_environment()
     out = console(is_json=as_json)
     ended = rehearse(settings, rehearsal, out)

@@ -206,6 +206,7 @@ def summarise(
         missing=missing,
         files=dict(files or {}),
         warnings=(*warnings, *_contradictions(rows, everyone)),
+        excluded_at_plan=excluded_at_plan,
     )
 
 
