@@ -20,7 +20,7 @@ _DONE, _IN_PART, _FAILED = 0, 2, 3
 StateDir = Annotated[Path, typer.Option(help="Where the running simulator keeps its state.")]
 WorldFile = Annotated[Path, typer.Option("--world", help="World file (JSON Lines).")]
 AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object.")]
-_HOME = Path(".hitscanner/simulator")
+_HOME = Path(".hitscanner/demo/simulator")
 _WORLD = _HOME / "world.jsonl"
 
 

@@ -209,6 +209,11 @@ def arp_reply(frame: bytes, own: bytes) -> bytes | None:
     return ethernet(frame[6:12], ARP_TYPE, body)
 
 
+def is_neighbour_talk(frame: bytes) -> bool:
+    """Say whether a frame is ARP or a neighbour advertisement, and so no answer to a probe."""
+    return frame[12:14] == ARP_TYPE or (frame[12:14] == IP6_TYPE and frame[54] == 136)
+
+
 def neighbour_advertisement(frame: bytes, own: bytes) -> bytes | None:
     """Answer a neighbour solicitation (RFC 4861), but not duplicate address detection."""
     packet = frame[ETHER_BYTES:]

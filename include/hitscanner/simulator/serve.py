@@ -19,6 +19,7 @@ from hitscanner.simulator.counts import Counts
 from hitscanner.simulator.faults import Fault, FaultError, Faults
 from hitscanner.simulator.faults import parse as parse_fault
 from hitscanner.simulator.objects import VantagePoint
+from hitscanner.simulator.packets import is_neighbour_talk
 from hitscanner.simulator.reply import Responder
 from hitscanner.simulator.tap import open_tap, set_carrier
 from hitscanner.simulator.world import World
@@ -159,7 +160,8 @@ class Server:
                 # The device is down or full: as on a real network the packet is gone.
                 self._unsent += 1
             else:
-                self._counts.reply(tap.vp.name)
+                if not is_neighbour_talk(frame):
+                    self._counts.reply(tap.vp.name)
 
     def _write_status(self, state: str) -> None:
         status: dict[str, object] = {"state": state, "pid": os.getpid(), "unsent": self._unsent}
