@@ -42,7 +42,7 @@ main() {
     CACHE=${HITSCANNER_CACHE:-$HOME/.cache/hitscanner}
     VENV=$HERE/.venv
     LOCK=$HERE/requirements.lock
-    DRY_RUN='' ONLY=''
+    DRY_RUN='' ONLY='' DEV=''
     [ $# -gt 0 ] || { usage >&2; exit 1; }
     command=$1
     shift
@@ -82,7 +82,7 @@ run_with_hitscanner() {
 setup_command() {
     while [ $# -gt 0 ]; do
         case $1 in
-            --dev) LOCK=$HERE/requirements-dev.lock ;;
+            --dev) DEV=1 LOCK=$HERE/requirements-dev.lock ;;
             --dry-run) DRY_RUN=1 ;;
             --only)
                 [ $# -gt 1 ] || die "--only needs a step: packages, venv or transform"
@@ -133,6 +133,11 @@ step_packages() {
     have cc || missing="$missing gcc libc6-dev"
     python_works || missing="$missing python3-venv python3-pip"
     rust_works || missing="$missing $(rust_package)"
+    # Tests look at pages with a browser; without one they are skipped, so its absence is no error.
+    if [ -n "$DEV" ]; then
+        have zstd || missing="$missing zstd"
+        have chromium || ! packaged chromium || missing="$missing chromium fonts-dejavu-core"
+    fi
     [ -n "$missing" ] || return 0
     have apt-get || die "missing:$missing; install them with this system's package manager"
     [ "$(id -u)" -eq 0 ] || [ -n "$DRY_RUN" ] ||
@@ -144,6 +149,8 @@ step_packages() {
         $missing >&2 || die "apt-get could not install$missing; the reason is above"
     [ -n "$DRY_RUN" ] || rust_works || die_rust
 }
+
+packaged() { apt-cache show "$1" >/dev/null 2>&1; }
 
 python_works() {
     have python3 && python3 -c "
