@@ -33,6 +33,7 @@ pub struct Output {
 
 enum Sink {
     File(BufWriter<File>),
+    Stream(BufWriter<File>),
     Stdout(io::Stdout),
 }
 
@@ -51,6 +52,13 @@ impl Output {
         };
         if path == Path::new("-") {
             output.sink = Some(Sink::Stdout(io::stdout()));
+            return Ok(output);
+        }
+        if fs::metadata(path).is_ok_and(|seen| !seen.is_file()) {
+            // A device or a pipe must be written to, never replaced.
+            let open = fs::OpenOptions::new().write(true).open(path);
+            let file = open.map_err(|source| output.fail(source))?;
+            output.sink = Some(Sink::Stream(BufWriter::with_capacity(1 << 18, file)));
             return Ok(output);
         }
         let mut name = path.as_os_str().to_owned();
@@ -72,7 +80,7 @@ impl Output {
             sha.update(bytes);
         }
         let written = match &mut self.sink {
-            Some(Sink::File(file)) => file.write_all(bytes),
+            Some(Sink::File(file) | Sink::Stream(file)) => file.write_all(bytes),
             Some(Sink::Stdout(out)) => out.write_all(bytes),
             None => Ok(()),
         };
@@ -104,6 +112,7 @@ impl Output {
                 buffered.flush()?;
                 buffered.get_ref().sync_all()?;
             }
+            Some(Sink::Stream(mut buffered)) => buffered.flush()?,
             Some(Sink::Stdout(mut out)) => out.flush()?,
             None => {}
         }

@@ -43,8 +43,8 @@ impl Report {
         object.number("schema_version", SCHEMA_VERSION);
         object.string("command", self.command);
         object.number("exit_code", self.exit() as u8);
-        object.array("inputs", &self.cut.inputs, |seen, out| input(seen, out));
-        object.array("outputs", &self.outputs, |written, out| output(written, out));
+        object.array("inputs", &self.cut.inputs, input);
+        object.array("outputs", &self.outputs, output);
         object.number("unpacked_bytes", self.cut.bytes);
         object.number("segments", self.cut.segments);
         self.counts(&mut object);

@@ -10,9 +10,12 @@ use crate::output::{Output, Written};
 use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
 use crate::warts::cursor::Fault;
+use crate::warts::dealias::Dealias;
 use crate::warts::kind::Kind;
+use crate::warts::ping::Ping;
 use crate::warts::tables::Entry;
 use crate::warts::trace::Trace;
+use crate::warts::tracelb::Tracelb;
 
 struct ToJson;
 
@@ -34,12 +37,20 @@ impl Visitor for Writing {
     }
 
     fn other(&mut self, at: Place<'_>, body: &[u8]) -> std::result::Result<bool, Fault> {
-        let kind = at.record.kind;
-        if !(Kind::CYCLE_START..=Kind::CYCLE_STOP).contains(&kind) {
-            return Ok(false);
+        let (kind, tables) = (at.record.kind, &at.span.tables);
+        let lines = &mut self.lines;
+        match kind {
+            Kind::CYCLE_START | Kind::CYCLE_DEF | Kind::CYCLE_STOP => {
+                let entry = Entry::decode(kind, body)?;
+                self.rows += u64::from(jsonl::cycle::write(kind, &entry, tables, lines));
+                return Ok(true);
+            }
+            Kind::PING => jsonl::ping::write(&Ping::decode(body, tables)?, lines),
+            Kind::TRACELB => jsonl::tracelb::write(&Tracelb::decode(body, tables)?, lines),
+            Kind::DEALIAS => jsonl::dealias::write(&Dealias::decode(body, tables)?, lines),
+            _ => return Ok(false),
         }
-        let entry = Entry::decode(kind, body)?;
-        self.rows += u64::from(jsonl::cycle::write(kind, &entry, &at.span.tables, &mut self.lines));
+        self.rows += 1;
         Ok(true)
     }
 }

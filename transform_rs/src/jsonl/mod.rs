@@ -1,5 +1,9 @@
 //! Records as JSON objects with the keys and values of `sc_warts2json` 20260420.
 
 pub mod cycle;
+pub mod dealias;
+pub mod field;
+pub mod ping;
 pub mod time;
 pub mod trace;
+pub mod tracelb;

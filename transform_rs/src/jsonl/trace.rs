@@ -1,5 +1,6 @@
 //! Lines for traceroutes.
 
+use super::field::addr;
 use super::time::ftime;
 use crate::json::{Object, number, string};
 use crate::warts::addr::Addr;
@@ -55,15 +56,6 @@ pub fn write(trace: &Trace<'_>, tables: &Tables, out: &mut Vec<u8>) {
     }
     o.end();
     out.push(b'\n');
-}
-
-fn addr(key: &str, value: Option<Addr>, o: &mut Object<'_>) {
-    if let Some(value) = value {
-        let out = o.key(key);
-        out.push(b'"');
-        value.write_to(out);
-        out.push(b'"');
-    }
 }
 
 fn ports(trace: &Trace<'_>, o: &mut Object<'_>) {

@@ -127,7 +127,10 @@ fn delta(mut bytes: &[u8], count: usize, mut out: impl FnMut(i64)) -> Option<()>
     let unfold = |value: u64| (value >> 1) as i64 ^ -((value & 1) as i64);
     let block = varint(&mut bytes)? as usize;
     let minis = varint(&mut bytes)? as usize;
-    if varint(&mut bytes)? as usize != count || minis == 0 || block % minis != 0 || block > 1 << 20
+    if varint(&mut bytes)? as usize != count
+        || minis == 0
+        || !block.is_multiple_of(minis)
+        || block > 1 << 20
     {
         return None;
     }

@@ -34,6 +34,13 @@ pub struct Timeval {
 }
 
 impl Timeval {
+    /// The moment `us` microseconds later.
+    pub fn after_us(self, us: u32) -> Self {
+        let sum = u64::from(self.usec) + u64::from(us);
+        let sec = self.sec.wrapping_add((sum / 1_000_000) as u32);
+        Self { sec, usec: (sum % 1_000_000) as u32 }
+    }
+
     /// Microseconds since 1970; an overlong microsecond part carries over.
     pub fn micros(self) -> i64 {
         i64::from(self.sec) * 1_000_000 + i64::from(self.usec)

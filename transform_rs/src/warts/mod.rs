@@ -2,7 +2,11 @@
 
 pub mod addr;
 pub mod cursor;
+pub mod dealias;
 pub mod extension;
 pub mod kind;
+pub mod other;
+pub mod ping;
 pub mod tables;
 pub mod trace;
+pub mod tracelb;
