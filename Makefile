@@ -25,7 +25,7 @@ lint: ## ruff, mypy --strict, import contracts, shellcheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=include:plugins $(BIN)/lint-imports
 	$(BIN)/shellcheck $(SHELL_FILES)
 
 .PHONY: rust
