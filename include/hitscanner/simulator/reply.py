@@ -6,7 +6,7 @@ from hitscanner.simulator import addressing, flow, packets
 from hitscanner.simulator.addressing import Owner, Version
 from hitscanner.simulator.counts import Counts
 from hitscanner.simulator.habits import Habits
-from hitscanner.simulator.objects import Prefix, Protocol, VantagePoint
+from hitscanner.simulator.objects import Balance, Prefix, Protocol, VantagePoint
 from hitscanner.simulator.packets import (
     ETHER_BYTES,
     ICMP,
@@ -125,9 +125,12 @@ class Responder:
         key_of_vp = key | vp.id << 64
         route = self._cache.get(key_of_vp)
         if route is None or not route.fixed:
-            luck = 0 if route is None else flow.mix(self._packets)
-            by_destination = flow.destination_key(probe.dst)
-            route = self._routes.route(vp, owner, key ^ luck, by_destination)
+            keys: dict[Balance, int] = {
+                "flow": key,
+                "destination": flow.destination_key(probe.dst),
+                "packet": flow.mix(self._packets),
+            }
+            route = self._routes.route(vp, owner, keys)
             if len(self._cache) >= _CACHED_ROUTES:
                 self._cache.clear()
             self._cache[key_of_vp] = route

@@ -5,7 +5,7 @@ The rules are those of docs/simulator.md; `truth` applies them too, with code of
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 from hitscanner.simulator import flow
 from hitscanner.simulator.addressing import Owner
 from hitscanner.simulator.aspaths import AsRoutes
-from hitscanner.simulator.objects import PrefixEnd, VantagePoint
+from hitscanner.simulator.objects import Balance, PrefixEnd, VantagePoint
 from hitscanner.simulator.world import World
 
 VP_LINK = -1
@@ -88,18 +88,18 @@ class Routes:
         self._inside = lru_cache(maxsize=2048)(self._links_to_router)
         self._leaving = lru_cache(maxsize=4096)(self._links_to_as)
 
-    def route(self, vp: VantagePoint, owner: Owner | None, key: int, by_destination: int) -> Route:
+    def route(self, vp: VantagePoint, owner: Owner | None, keys: Mapping[Balance, int]) -> Route:
         """
         Return the route of one flow.
 
         Args:
             vp: who probes.
             owner: what the destination address belongs to; None outside the simulated Internet.
-            key: `flow.flow_key` of the probe, with something random for per-packet balancers.
-            by_destination: `flow.destination_key` of the probe.
+            keys: what balancers of each sort go by: `flow.flow_key` and `flow.destination_key`
+                of the probe, and a number that is new for each packet.
         """
         target = None if owner is None else self._world.attachment(owner)
-        hops, links, arrived, fixed = self._walk(vp, target, key, by_destination)
+        hops, links, arrived, fixed = self._walk(vp, target, keys)
         ending, extra_us = self._ending(owner, len(hops)) if arrived else ("no_net", 0)
         return Route(self._labelled(hops), ending, hops[-1].delay_us + extra_us, fixed, links)
 
@@ -111,7 +111,7 @@ class Routes:
         return choices[0][0] if choices else VP_LINK
 
     def _walk(
-        self, vp: VantagePoint, target: int | None, key: int, by_destination: int
+        self, vp: VantagePoint, target: int | None, keys: Mapping[Balance, int]
     ) -> tuple[list[Hop], tuple[int, ...], bool, bool]:
         routers, links = self._world.routers, self._world.links
         here, delay_us, fixed = vp.router, vp.delay_us, True
@@ -123,10 +123,7 @@ class Routes:
                 return hops, tuple(crossed), False, fixed
             balance = routers[here].balance
             fixed = fixed and (balance != "packet" or len(choices) == 1)
-            picked = flow.choose(
-                by_destination if balance == "destination" else key, here, len(choices)
-            )
-            link, here = choices[picked]
+            link, here = choices[flow.choose(keys[balance], here, len(choices))]
             delay_us += links[link].delay_us
             hops.append(Hop(here, link, delay_us))
             crossed.append(link)

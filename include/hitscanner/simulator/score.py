@@ -113,20 +113,18 @@ def _known(world: World, traces: Iterable[Trace]) -> tuple[list[Trace], set[str]
 
     A file that scamper wrote without `-M` has the machine's name: the source address helps then.
     """
-    by_source = {
-        (version, vp.address(version)): vp.name
-        for vp in world.vantage_points
-        for version in VERSIONS
-        if not vp.is_translated(version)
-    }
+    by_source: dict[tuple[Version, int], set[str]] = {}
+    for vp in world.vantage_points:
+        for version in VERSIONS:
+            by_source.setdefault((version, vp.address(version)), set()).add(vp.name)
     names = {vp.name for vp in world.vantage_points}
     known, strangers = [], set()
     for trace in traces:
-        name = trace.vp if trace.vp in names else by_source.get((trace.version, trace.src))
-        if name is None:
-            strangers.add(trace.vp)
+        here = {trace.vp} & names or by_source.get((trace.version, trace.src), set())
+        if len(here) == 1:
+            known.append(replace(trace, vp=min(here)))
         else:
-            known.append(replace(trace, vp=name))
+            strangers.add(trace.vp)
     return known, strangers
 
 
@@ -194,6 +192,9 @@ def _why_false(world: World, truth: _Visible, link: FoundLink) -> str:
         owner = addressing.owner_of(link.version, value)
         if owner is None or world.attachment(owner) is None:
             return f"{_text(link.version, value)} is not an address of this world"
+    mixed = _why_mixed(world, truth, link)
+    if mixed is not None:
+        return mixed
     if (link.near, link.stars) in truth.ways.get((link.version, link.far), ()):
         return "the two ends are swapped"
     distances = sorted(
@@ -203,7 +204,7 @@ def _why_false(world: World, truth: _Visible, link: FoundLink) -> str:
         return f"the destination's reply {link.stars - distances[0]} hop earlier was lost"
     if distances:
         return f"on the path, but with {distances[0]} hops between them, not {link.stars}"
-    return _why_mixed(world, truth, link) or "no path of a flow that was probed has both"
+    return "no path of a flow that was probed has both"
 
 
 def _is_host(link: FoundLink) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,12 +101,16 @@ class World:
         return self._by_name.get(name)
 
     def without(self, links: frozenset[int]) -> "World":
-        """Return the same world with some links down."""
-        return World(
-            thing
-            for thing in self.objects()
-            if not (isinstance(thing, Link) and thing.id in links) and not isinstance(thing, Event)
-        )
+        """Return the same world with some links down; it shares all else with this one."""
+        then = copy(self)
+        then.events = ()
+        then.links = {number: link for number, link in self.links.items() if number not in links}
+        ends = {end for number in links for end in (self.links[number].a, self.links[number].b)}
+        then.neighbours = self.neighbours | {
+            end: tuple(near for near in self.neighbours[end] if near.link not in links)
+            for end in ends
+        }
+        return then
 
     def epochs(self) -> list[tuple[int, "World"]]:
         """Return (start in us after ready, the world without the links down from then on)."""

@@ -172,6 +172,26 @@ def test_a_balancer_by_packet_shows_both_branches_in_one_flow():
     assert {path.hops[1].address for path in true_paths(world, 4, host(4))} == seen
 
 
+def test_a_balancer_by_packet_does_not_disturb_one_by_flow_behind_it():
+    """VP - 1 = (2 | 3) - 4 = (5 | 6) - 7: routers 1 and 4 balance."""
+    ends = [(1, 2), (1, 3), (2, 4), (3, 4), (4, 5), (4, 6), (5, 7), (6, 7)]
+    world = World(
+        [
+            Router(id=1, balance="packet"),
+            *(Router(id=i) for i in range(2, 8)),
+            *(Link(id=i, a=a, b=b) for i, (a, b) in enumerate(ends)),
+            Prefix(id=0, router=7, targets_v4=(1,)),
+            VP,
+        ]
+    )
+    net = responder(world)
+    frames = [udp(4, host(4), 4) for _ in range(32)]
+    seen = {packets.parse_ip(net.answer(VP, frame, 0)[0].frame[14:]).src for frame in frames}
+
+    assert len(seen) == 1
+    assert seen == {path.hops[3].address for path in true_paths(world, 4, host(4))}
+
+
 def test_a_method_that_changes_its_flow_may_see_every_branch():
     assert len(true_paths(diamond(), 4, host(4), method="udp")) == 2
 
