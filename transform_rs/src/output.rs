@@ -129,6 +129,22 @@ impl Output {
     }
 }
 
+/// So that writers of formats can write here; failures keep the system's reason.
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match Self::write(self, bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(Error::Write { source, .. }) => Err(source),
+            Err(other) => Err(io::Error::other(other)),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // Publishing flushes.
+        Ok(())
+    }
+}
+
 impl Drop for Output {
     fn drop(&mut self) {
         self.sink = None;

@@ -6,9 +6,9 @@ use hashbrown::HashMap;
 
 use crate::error::Result;
 use crate::input::hex;
-use crate::parquet::chunk::Packer;
 use crate::parquet::column::{Column, Field, Type};
 use crate::parquet::file::RowGroup;
+use crate::parquet::schema::Plan;
 use crate::parquet::table::columns_for;
 use crate::warts::addr::Addr;
 use crate::warts::extension::{Object, objects};
@@ -86,8 +86,8 @@ impl Replies {
     ///
     /// # Errors
     /// As [`RowGroup::encode`].
-    pub fn encode(&mut self, packer: &mut Packer) -> Result<RowGroup> {
-        let group = RowGroup::encode(&FIELDS, &self.columns, packer);
+    pub fn encode(&mut self, plan: &Plan) -> Result<RowGroup> {
+        let group = RowGroup::encode(plan, &self.columns);
         self.columns.iter_mut().for_each(Column::clear);
         self.addresses.clear();
         group

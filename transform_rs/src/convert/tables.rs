@@ -8,9 +8,9 @@ use crate::decode::{Place, Visitor, visit};
 use crate::error::{Error, Result};
 use crate::links::path::Path;
 use crate::output::Written;
-use crate::parquet::chunk::Packer;
 use crate::parquet::column::{Column, Field, Type};
-use crate::parquet::file::RowGroup;
+use crate::parquet::file::{RowGroup, plan};
+use crate::parquet::schema::Plan;
 use crate::parquet::table::{Table, columns_for};
 use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
@@ -27,10 +27,10 @@ static BAD_FIELDS: [Field; 5] = [
 
 struct ToTables<'o> {
     fallback_vp: &'o str,
+    replies: Plan,
 }
 
 struct Worker {
-    packer: Option<Packer>,
     replies: reply_table::Replies,
     path: Path,
 }
@@ -67,14 +67,10 @@ impl Stage for ToTables<'_> {
     type Part = Part;
 
     fn worker(&self) -> Worker {
-        Worker { packer: None, replies: reply_table::Replies::default(), path: Path::default() }
+        Worker { replies: reply_table::Replies::default(), path: Path::default() }
     }
 
     fn work(&self, worker: &mut Worker, batch: &Batch) -> Result<Part> {
-        let mut packer = match worker.packer.take() {
-            Some(packer) => packer,
-            None => Packer::new()?,
-        };
         let mut filling = Filling {
             traces: columns_for(&trace_table::FIELDS),
             worker,
@@ -86,8 +82,7 @@ impl Stage for ToTables<'_> {
         tally.loops = filling.loops;
         tally.ambiguous_hops = filling.ambiguous;
         let traces = filling.traces;
-        let replies = worker.replies.encode(&mut packer)?;
-        worker.packer = Some(packer);
+        let replies = worker.replies.encode(&self.replies)?;
         Ok(Part { traces, replies, tally })
     }
 }
@@ -128,7 +123,7 @@ pub fn convert(cutter: &mut Cutter, order: &Order<'_>) -> Result<(Vec<Written>, 
         replies: order.table("replies", &reply_table::FIELDS)?,
     };
     let mut tally = Tally::default();
-    let stage = ToTables { fallback_vp: order.fallback_vp };
+    let stage = ToTables { fallback_vp: order.fallback_vp, replies: plan(&reply_table::FIELDS)? };
     run(&stage, cutter, order.threads, |part| {
         tables.traces.append(&part.traces)?;
         tables.replies.append_group(part.replies)?;

@@ -54,7 +54,7 @@ fn read_one(number: usize, path: &str, with_digest: bool, into: &mut Merged) -> 
     into.cut.bytes += bytes.len() as u64;
     into.cut.inputs.push(input.close());
     if bytes.starts_with(b"PAR1") {
-        return read_table(path, &bytes, into);
+        return read_table(path, bytes, into);
     }
     read_text(number, &bytes, into);
     if let Some(reason) = broken {
@@ -90,9 +90,9 @@ fn read_text(number: usize, bytes: &[u8], into: &mut Merged) {
     }
 }
 
-fn read_table(path: &str, bytes: &[u8], into: &mut Merged) -> Result<()> {
+fn read_table(path: &str, bytes: Vec<u8>, into: &mut Merged) -> Result<()> {
     let fail = |reason: String| Error::Format { path: path.to_owned(), reason };
-    let reader = TableReader::open(bytes).map_err(fail)?;
+    let reader = TableReader::open(bytes.into()).map_err(|error| fail(error.to_string()))?;
     for group in 0..reader.groups() {
         let rows = table::read(&reader, group).map_err(fail)?;
         into.tally.rows += rows.len() as u64;

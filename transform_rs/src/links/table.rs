@@ -1,8 +1,10 @@
 //! Link rows as a Parquet table.
 
+use parquet::data_type::ByteArray;
+
 use super::row::Link;
 use crate::parquet::column::{Column, Field, Type};
-use crate::parquet::read::{self, TableReader};
+use crate::parquet::read::{Rows, TableReader};
 use crate::warts::addr::Addr;
 
 /// Columns of `links.parquet`.
@@ -55,40 +57,40 @@ pub fn append(link: &Link, columns: &mut [Column]) {
 ///
 /// # Errors
 /// Which column is missing or wrong, in words.
-pub fn read(reader: &TableReader<'_>, group: usize) -> Result<Vec<Link>, String> {
-    let ints = |name: &str| reader.column(group, name).map(|column| read::ints(&column));
-    let text = |name: &str| reader.column(group, name);
-    let (near, far, vp) = (text("in")?, text("out")?, text("vp")?);
-    let (near, far, vp) = (read::texts(&near), read::texts(&far), read::texts(&vp));
-    let is_dest = read::bools(&reader.column(group, "is_dest")?);
-    let delay_ms = read::floats(&reader.column(group, "delay_ms")?);
+pub fn read(reader: &TableReader, group: usize) -> Result<Vec<Link>, String> {
+    let column = |name: &str| reader.column(group, name).map_err(|error| error.to_string());
+    let ints = |name: &str| column(name).map(Rows::ints);
+    let (near, far, vp) = (column("in")?.texts(), column("out")?.texts(), column("vp")?.texts());
+    let (is_dest, delay_ms) = (column("is_dest")?.bools(), column("delay_ms")?.floats());
     let (stars, freq, ttl) = (ints("stars")?, ints("freq")?, ints("ttl")?);
     let (first, last) = (ints("first_seen")?, ints("last_seen")?);
     let (stars_max, delay_us, loops) = (ints("stars_max")?, ints("delay_us")?, ints("loops_cut")?);
     let row = |i: usize| {
         Some(Link {
-            near: address(near[i]?)?,
-            far: address(far[i]?)?,
-            is_dest: is_dest[i]?,
-            stars: stars[i]?.try_into().ok()?,
-            stars_max: stars_max[i].and_then(|n| n.try_into().ok()),
-            delay_floor_us: (delay_ms[i]? * 1000.0).round() as u32,
-            delay_us: delay_us[i].and_then(|n| n.try_into().ok()),
-            freq: freq[i]?.try_into().ok()?,
-            ttl: ttl[i]?.try_into().ok()?,
-            vp: vp[i].unwrap_or_default().to_vec(),
-            first_seen: first[i]?.try_into().ok()?,
-            last_seen: last[i]?.try_into().ok()?,
-            loops_cut: loops[i].and_then(|n| n.try_into().ok()),
+            near: address(near.get(i)?)?,
+            far: address(far.get(i)?)?,
+            is_dest: (*is_dest.get(i)?)?,
+            stars: narrow(&stars, i)?,
+            stars_max: narrow(&stars_max, i),
+            delay_floor_us: (delay_ms.get(i)?.as_ref()? * 1000.0).round() as u32,
+            delay_us: narrow(&delay_us, i),
+            freq: narrow(&freq, i)?,
+            ttl: narrow(&ttl, i)?,
+            vp: vp.get(i)?.as_ref().map(|vp| vp.data().to_vec()).unwrap_or_default(),
+            first_seen: narrow(&first, i)?,
+            last_seen: narrow(&last, i)?,
+            loops_cut: narrow(&loops, i),
         })
     };
-    let all = [near.len(), far.len(), vp.len(), is_dest.len(), stars.len(), delay_ms.len()];
-    if all.iter().any(|len| *len != reader.group_rows(group)) {
-        return Err("its columns differ in length or type".to_owned());
-    }
-    (0..near.len()).map(|i| row(i).ok_or(format!("its row {i} is no link"))).collect()
+    let rows = 0..reader.group_rows(group);
+    rows.map(|i| row(i).ok_or_else(|| format!("its row {i} is no link"))).collect()
 }
 
-fn address(text: &[u8]) -> Option<Addr> {
-    Addr::parse(std::str::from_utf8(text).ok()?)
+/// Row `i` as a number of the type that a link has there.
+fn narrow<T: TryFrom<i64>>(rows: &[Option<i64>], i: usize) -> Option<T> {
+    T::try_from((*rows.get(i)?)?).ok()
+}
+
+fn address(text: &Option<ByteArray>) -> Option<Addr> {
+    Addr::parse(std::str::from_utf8(text.as_ref()?.data()).ok()?)
 }

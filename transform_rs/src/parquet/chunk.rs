@@ -1,186 +1,63 @@
-//! A column of one row group as bytes: dictionary page, data page, statistics.
+//! A column of one row group as bytes, encoded apart from its file so that workers can do it.
 
-use super::column::{Column, Field, Presence, Type, Values};
-use super::encode::{booleans, delta_binary_packed, hybrid, rle_run, width_of};
-use super::thrift::Writer;
-use crate::error::{Error, Result};
+use bytes::Bytes;
+use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer};
+use parquet::data_type::ByteArray;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
-const PLAIN: i32 = 0;
-const RLE: i32 = 3;
-const DELTA_BINARY_PACKED: i32 = 5;
-const RLE_DICTIONARY: i32 = 8;
+use super::column::{Column, Dictionary, Presence, Values};
+use super::schema::Plan;
 
-/// Compresses pages; one per worker.
-pub struct Packer {
-    zstd: zstd::bulk::Compressor<'static>,
-    page: Vec<u8>,
-}
-
-/// zstd level 1: level 3 costs 5 to 8 % more CPU for 1 % less size.
-const LEVEL: i32 = 1;
-
-impl Packer {
-    /// Make one.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if there is no memory for it.
-    pub fn new() -> Result<Self> {
-        let zstd = zstd::bulk::Compressor::new(LEVEL)
-            .map_err(|e| Error::Usage(format!("cannot set up zstd: {e}")))?;
-        Ok(Self { zstd, page: Vec::new() })
-    }
-
-    fn compress(&mut self) -> Result<Vec<u8>> {
-        let packed = self.zstd.compress(&self.page);
-        packed.map_err(|e| Error::Usage(format!("cannot compress a page: {e}")))
-    }
-}
-
-/// A column chunk, ready to be written.
+/// An encoded column, ready to be put into a file.
 #[derive(Debug)]
 pub struct Chunk {
     /// Its pages.
-    pub bytes: Vec<u8>,
-    /// Physical type.
-    pub physical: i32,
-    /// Encodings used.
-    pub encodings: Vec<i32>,
-    /// Rows.
-    pub rows: usize,
-    /// Size before compression, bytes.
-    pub raw_size: usize,
-    /// Where the data page starts in `bytes`.
-    pub data_at: usize,
-    /// Least and greatest value as Parquet stores them.
-    pub range: Option<(Vec<u8>, Vec<u8>)>,
-    /// Rows without value.
-    pub nulls: usize,
+    pub bytes: Bytes,
+    /// What the file's footer says about it.
+    pub closed: ColumnCloseResult,
 }
 
-/// Parquet's number of the physical type.
-pub fn physical(kind: Type) -> i32 {
-    match kind {
-        Type::Bool => 0,
-        Type::I32 => 1,
-        Type::I64 | Type::Timestamp => 2,
-        Type::F64 => 5,
-        Type::Text | Type::Bytes => 6,
-    }
-}
-
-/// Encode `column` as `field` says.
+/// Encode `column`, the one with this index in `plan`.
 ///
 /// # Errors
-/// [`Error::Usage`] if compressing fails, which only lack of memory can cause.
-pub fn encode(field: &Field, column: &Column, packer: &mut Packer) -> Result<Chunk> {
-    let mut chunk = Chunk {
-        bytes: Vec::new(),
-        physical: physical(field.kind),
-        encodings: vec![RLE],
-        rows: column.rows(),
-        raw_size: 0,
-        data_at: 0,
-        range: range(&column.values),
-        nulls: column.presence.nulls(),
-    };
-    if let Values::Text(_, dictionary) = &column.values
-        && !dictionary.is_empty()
-    {
-        packer.page.clear();
-        packer.page.extend_from_slice(dictionary.plain());
-        let entries = dictionary.len() as i32;
-        chunk.encodings.push(PLAIN);
-        chunk.add_page(packer, 2, |w| {
-            w.structure(7, |w| {
-                w.i32(1, entries).i32(2, PLAIN);
-            });
-        })?;
-    }
-    chunk.data_at = chunk.bytes.len();
-    packer.page.clear();
-    if field.is_optional {
-        levels(&column.presence, &mut packer.page);
-    }
-    let encoding = values(&column.values, &mut packer.page);
-    chunk.encodings.push(encoding);
-    let rows = chunk.rows as i32;
-    chunk.add_page(packer, 0, |w| {
-        w.structure(5, |w| {
-            w.i32(1, rows).i32(2, encoding).i32(3, RLE).i32(4, RLE);
-        });
-    })?;
-    Ok(chunk)
+/// If the crate refuses, which only a column of the wrong type can cause.
+pub fn encode(plan: &Plan, index: usize, column: &Column) -> Result<Chunk> {
+    let mut sink = TrackedWrite::new(Vec::new());
+    let description = plan.schema.column(index);
+    let is_optional = description.max_def_level() > 0;
+    let pages = Box::new(SerializedPageWriter::new(&mut sink));
+    let mut writer = get_column_writer(description, plan.properties.clone(), pages);
+    let levels = is_optional.then(|| levels(&column.presence));
+    write(&mut writer, &column.values, levels.as_deref())?;
+    let closed = writer.close()?;
+    Ok(Chunk { bytes: sink.into_inner()?.into(), closed })
 }
 
-impl Chunk {
-    fn add_page(
-        &mut self,
-        packer: &mut Packer,
-        kind: i32,
-        fill: impl FnOnce(&mut Writer),
-    ) -> Result<()> {
-        let packed = packer.compress()?;
-        let mut header = Writer::default();
-        header.inner(|w| {
-            w.i32(1, kind).i32(2, packer.page.len() as i32).i32(3, packed.len() as i32);
-            fill(w);
-        });
-        self.raw_size += header.bytes.len() + packer.page.len();
-        self.bytes.extend_from_slice(&header.bytes);
-        self.bytes.extend_from_slice(&packed);
-        Ok(())
+fn write(writer: &mut ColumnWriter<'_>, values: &Values, levels: Option<&[i16]>) -> Result<()> {
+    match (writer, values) {
+        (ColumnWriter::Int32ColumnWriter(w), Values::I32(v)) => w.write_batch(v, levels, None),
+        (ColumnWriter::Int64ColumnWriter(w), Values::I64(v)) => w.write_batch(v, levels, None),
+        (ColumnWriter::DoubleColumnWriter(w), Values::F64(v)) => w.write_batch(v, levels, None),
+        (ColumnWriter::BoolColumnWriter(w), Values::Bool(v)) => w.write_batch(v, levels, None),
+        (ColumnWriter::ByteArrayColumnWriter(w), Values::Text(ids, dictionary)) => {
+            w.write_batch(&texts(ids, dictionary), levels, None)
+        }
+        _ => Err(ParquetError::General("a column of another type".to_owned())),
     }
+    .map(drop)
 }
 
-/// Definition levels: 1 where there is a value; preceded by their length.
-fn levels(presence: &Presence, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&[0; 4]);
+/// Definition levels: 1 where there is a value.
+fn levels(presence: &Presence) -> Vec<i16> {
+    let mut levels = Vec::new();
     for (is_there, count) in presence.runs() {
-        rle_run(u32::from(*is_there), *count as usize, 1, out);
+        levels.resize(levels.len() + *count as usize, i16::from(*is_there));
     }
-    let len = (out.len() - start - 4) as u32;
-    out[start..start + 4].copy_from_slice(&len.to_le_bytes());
+    levels
 }
 
-fn values(values: &Values, out: &mut Vec<u8>) -> i32 {
-    match values {
-        Values::I32(values) => delta_binary_packed(values, out),
-        Values::I64(values) => delta_binary_packed(values, out),
-        Values::F64(values) => {
-            values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-            return PLAIN;
-        }
-        Values::Bool(values) => {
-            booleans(values, out);
-            return PLAIN;
-        }
-        Values::Text(_, dictionary) if dictionary.is_empty() => return PLAIN,
-        Values::Text(ids, dictionary) => {
-            let width = width_of((dictionary.len() as u32).saturating_sub(1));
-            out.push(width as u8);
-            hybrid(ids, width, out);
-            return RLE_DICTIONARY;
-        }
-    }
-    DELTA_BINARY_PACKED
-}
-
-fn range(values: &Values) -> Option<(Vec<u8>, Vec<u8>)> {
-    match values {
-        Values::I32(values) => {
-            let (least, most) = (values.iter().min()?, values.iter().max()?);
-            Some((least.to_le_bytes().to_vec(), most.to_le_bytes().to_vec()))
-        }
-        Values::I64(values) => {
-            let (least, most) = (values.iter().min()?, values.iter().max()?);
-            Some((least.to_le_bytes().to_vec(), most.to_le_bytes().to_vec()))
-        }
-        Values::Text(_, dictionary) => {
-            let (least, most) = (dictionary.iter().min()?, dictionary.iter().max()?);
-            Some((least.to_vec(), most.to_vec()))
-        }
-        // NaN and signed zero make a range of floats a trap, and truth values have no use for one.
-        Values::F64(_) | Values::Bool(_) => None,
-    }
+fn texts(ids: &[u32], dictionary: &Dictionary) -> Vec<ByteArray> {
+    let known = dictionary.texts();
+    ids.iter().map(|id| known[*id as usize].clone()).collect()
 }

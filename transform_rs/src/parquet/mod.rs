@@ -1,15 +1,8 @@
-//! Apache Parquet, the part that flat tables need: written by hand so that a column goes from the
-//! decoder into its page in one pass, and read back for merging.
-//!
-//! Source: the Apache Parquet format specification (file layout, Thrift compact protocol,
-//! encodings RLE, DELTA_BINARY_PACKED and RLE_DICTIONARY).
+//! Tables as Parquet files: a thin seam over the `parquet` crate's low-level column writers.
 
 pub mod chunk;
 pub mod column;
-pub mod decode;
-pub mod encode;
 pub mod file;
 pub mod read;
+pub mod schema;
 pub mod table;
-pub mod thrift;
-pub mod thrift_read;

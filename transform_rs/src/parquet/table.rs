@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::chunk::Packer;
 use super::column::{Column, Field};
-use super::file::{RowGroup, TableFile};
+use super::file::{Fields, RowGroup, TableFile, plan};
+use super::schema::Plan;
 use crate::error::Result;
 use crate::output::Written;
 
@@ -14,9 +14,8 @@ const GROUP_ROWS: usize = 122_880;
 /// Columns being filled, and the file that they go to.
 pub struct Table {
     file: TableFile,
-    fields: &'static [Field],
+    plan: Plan,
     columns: Vec<Column>,
-    packer: Packer,
 }
 
 /// Empty columns for `fields`.
@@ -29,13 +28,10 @@ impl Table {
     ///
     /// # Errors
     /// [`crate::error::Error::Write`] if the system refuses.
-    pub fn create(path: &Path, fields: &'static [Field], with_digest: bool) -> Result<Self> {
-        Ok(Self {
-            file: TableFile::create(path, fields, with_digest)?,
-            fields,
-            columns: columns_for(fields),
-            packer: Packer::new()?,
-        })
+    pub fn create(path: &Path, fields: Fields, with_digest: bool) -> Result<Self> {
+        let plan = plan(fields)?;
+        let file = TableFile::create(path, &plan, with_digest)?;
+        Ok(Self { file, plan, columns: columns_for(fields) })
     }
 
     /// The columns; after filling each with one value call [`Table::end_row`].
@@ -75,7 +71,10 @@ impl Table {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let group = RowGroup::encode(self.fields, &self.columns, &mut self.packer)?;
+        if self.columns.first().is_none_or(|column| column.rows() == 0) {
+            return Ok(());
+        }
+        let group = RowGroup::encode(&self.plan, &self.columns)?;
         self.columns.iter_mut().for_each(Column::clear);
         self.file.write(group)
     }
