@@ -159,7 +159,7 @@ class TracerouteParams(BaseModel):
     dealias: Annotated[bool, Field(strict=True)] = Field(
         default=False,
         title="Resolve aliases afterwards",
-        description="true or false; recorded, and without effect until there is alias resolution",
+        description="true or false; true has alias_resolution test this cycle's addresses",
     )
     plan_only: Annotated[bool, Field(strict=True)] = Field(
         default=False,
@@ -286,8 +286,12 @@ def traceroute_param_schema() -> tuple[ParamSpec, ...]:
     >>> gap.name, gap.default, gap.schema["type"], gap.schema["minimum"], gap.schema["maximum"]
     ('gap', 5, 'integer', 1, 255)
     """
-    whole = TracerouteParams.model_json_schema(by_alias=True)
-    defaults = TracerouteParams().as_conf()
+    return param_schema(TracerouteParams, TracerouteParams().as_conf())
+
+
+def param_schema(model: type[BaseModel], defaults: Mapping[str, Any]) -> tuple[ParamSpec, ...]:
+    """Return the form's fields of any model of parameters, with *defaults* as JSON values."""
+    whole = model.model_json_schema(by_alias=True)
     return tuple(
         ParamSpec(name, defaults[name], _form_schema(name, schema, whole.get("$defs", {})))
         for name, schema in whole["properties"].items()
