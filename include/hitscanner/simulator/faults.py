@@ -64,8 +64,12 @@ class Faults:
 
     def __init__(self) -> None:
         self._on: dict[tuple[str, FaultKind], tuple[Fault, int | None]] = {}
-        self.blackholed: frozenset[str] = frozenset()
-        """Looked at for every packet, hence ready made."""
+        self.unheard: frozenset[str] = frozenset()
+        """
+        Vantage points whose packets are dropped; looked at for every packet, hence ready made.
+
+        Those that are cut too: the kernel notices a lost carrier only after a second.
+        """
 
     def switch_on(self, fault: Fault, now_ns: int) -> None:
         """Start a fault; one of the same kind is replaced."""
@@ -93,4 +97,4 @@ class Faults:
         return ended
 
     def _note(self) -> None:
-        self.blackholed = frozenset(vp for vp, kind in self._on if kind == "blackhole")
+        self.unheard = frozenset(vp for vp, kind in self._on if kind != "clock")

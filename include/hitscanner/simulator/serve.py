@@ -140,7 +140,7 @@ class Server:
                 frame = os.read(tap.file, _FRAME_BYTES)
             except BlockingIOError:
                 return
-            if tap.vp.name in self._faults.blackholed:
+            if tap.vp.name in self._faults.unheard:
                 continue
             now = time.monotonic_ns()
             for reply in self._responder.answer(tap.vp, frame, (now - self._started_ns) // 1000):
@@ -152,7 +152,7 @@ class Server:
         while self._due and self._due[0][0] <= now:
             _, _, vp, frame = heapq.heappop(self._due)
             tap = self._taps[vp]
-            if tap.vp.name in self._faults.blackholed:
+            if tap.vp.name in self._faults.unheard:
                 continue
             try:
                 os.write(tap.file, frame)

@@ -16,9 +16,9 @@ def test_a_fault_ends_when_its_time_is_over_and_not_before():
     faults.switch_on(Fault("blackhole", "us-0001", seconds=2), now_ns=0)
 
     assert faults.expire(2 * SECOND_NS - 1) == []
-    assert faults.blackholed == {"us-0001"}
+    assert faults.unheard == {"us-0001"}
     assert faults.expire(2 * SECOND_NS) == [Fault("blackhole", "us-0001", seconds=2)]
-    assert faults.blackholed == set()
+    assert faults.unheard == set()
 
 
 def test_a_fault_without_a_time_lasts_until_it_is_cleared():
