@@ -17,6 +17,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Literal
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 Version = Literal[4, 6]
 VERSIONS: tuple[Version, ...] = (4, 6)
 OwnerKind = Literal["link", "router", "vp", "prefix"]
@@ -98,7 +99,19 @@ def host_address(version: Version, prefix: int, host: int) -> int:
     return _PREFIX4 + (prefix << 8) + host if version == 4 else _PREFIX6 + (prefix << 64) + host
 
 
-def prefix_network(version: Version, prefix: int) -> IPv4Network | IPv6Network:
+def block(version: Version, first: int, size: int) -> Network:
+    """
+    Return the network of *size* addresses, a power of two, from *first* on.
+
+    >>> block(4, link_address(4, 8, 0), 16)
+    IPv4Network('100.64.0.16/28')
+    """
+    if version == 4:
+        return IPv4Network((first, 33 - size.bit_length()))
+    return IPv6Network((first, 129 - size.bit_length()))
+
+
+def prefix_network(version: Version, prefix: int) -> Network:
     """
     Return the network of a destination prefix: a /24 or a /64.
 

@@ -74,6 +74,15 @@ def status(state_dir: StateDir = _HOME, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def counts(state_dir: StateDir = _HOME, *, as_json: AsJson = False) -> None:
+    """Show what the network saw: packets per second, per prefix, and to opted-out prefixes."""
+    seen = lifecycle.counts(state_dir)
+    lines = [f"{prefix}: {packets}" for prefix, packets in seen["prefixes"].items()]
+    lines += [f"opted out: {packet}" for packet in seen["opt_out"]["last"]]
+    _answer(seen, lines, as_json=as_json)
+
+
+@app.command()
 def fault(
     kind: Annotated[str, typer.Argument(help="blackhole, cut, clock, or clear.")],
     vp: Annotated[str | None, typer.Argument(help="Vantage point; clear: all without it.")] = None,

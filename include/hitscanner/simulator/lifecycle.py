@@ -153,21 +153,36 @@ def fault(state_dir: Path, asked: Mapping[str, object]) -> Status:
         CannotSimulateError: nothing is up.
         FaultError: there is no such fault or vantage point.
     """
-    try:
-        reply = control.ask(state_dir, asked)
-    except (control.NobodyThereError, FileNotFoundError) as error:
-        raise CannotSimulateError(
-            f"nothing is up in {state_dir}; run `hitscanner simulator up` first"
-        ) from error
+    reply = _ask(state_dir, asked)
     if "error" in reply:
         raise FaultError(str(reply["error"]))
     return status(state_dir)
+
+
+def counts(state_dir: Path) -> dict[str, Any]:
+    """
+    Return `Counts.details` of this moment: probes of each second and prefix, opted-out packets.
+
+    Raises:
+        CannotSimulateError: nothing is up.
+    """
+    _ask(state_dir, {"kind": "counts"})
+    return _read_json(state_dir / COUNTS_FILE)
 
 
 def clock_offset_s(state_dir: Path, vp: str) -> float:
     """Return how far a vantage point's clock is said to be ahead; 0 where no fault is on."""
     clocks = (on for on in status(state_dir).faults if on["kind"] == "clock" and on["vp"] == vp)
     return sum(float(str(on["offset_s"])) for on in clocks)
+
+
+def _ask(state_dir: Path, request: Mapping[str, object]) -> dict[str, Any]:
+    try:
+        return control.ask(state_dir, request)
+    except (control.NobodyThereError, FileNotFoundError) as error:
+        raise CannotSimulateError(
+            f"nothing is up in {state_dir}; run `hitscanner simulator up` first"
+        ) from error
 
 
 def _check_machine() -> None:

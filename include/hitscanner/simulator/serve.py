@@ -31,8 +31,6 @@ COUNTS_FILE = "counts.json"
 _FRAMES_PER_TURN = 64
 _FRAME_BYTES = 2048
 _STATUS_EVERY_NS = 1_000_000_000
-_COUNTS_EVERY = 10
-"""Turns of the status file between two of the counts file."""
 _PR_SET_TIMERSLACK = 29
 
 
@@ -59,10 +57,9 @@ class Server:
         self._unsent = 0
         self._stopping = False
         self._started_ns = time.monotonic_ns()
-        self._turn = 0
 
     def run(self) -> None:
-        """Serve until told to stop by SIGTERM or SIGINT; leave the last counts behind."""
+        """Serve until told to stop by SIGTERM or SIGINT; leave the last status behind."""
         # A signal handler alone does not end a select that waits (PEP 475): the pipe does.
         wakened, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(waker)
@@ -88,7 +85,6 @@ class Server:
                     self._obey()
                 elif isinstance(file, int) and file != wakened:
                     self._read(self._by_file[file])
-        self._turn = 0
         self._write_status("stopped")
 
     def _obey(self) -> None:
@@ -98,16 +94,23 @@ class Server:
             return
         peer, request = asked
         try:
-            if request.get("kind") == "clear":
-                self._repair(self._faults.clear(request.get("vp")))
-            else:
-                self._break(parse_fault(request, self._counts.by_vp))
+            self._do(request)
             reply: dict[str, object] = {"faults": self._faults.to_json()}
         except FaultError as error:
             reply = {"error": str(error)}
         self._write_status("ready")
         with suppress(OSError):
             control.answer(peer, reply)
+
+    def _do(self, request: dict[str, object]) -> None:
+        vp = request.get("vp")
+        match request.get("kind"):
+            case "clear":
+                self._repair(self._faults.clear(None if vp is None else str(vp)))
+            case "counts":
+                write_json(self._state_dir / COUNTS_FILE, self._counts.details())
+            case _:
+                self._break(parse_fault(request, self._counts.by_vp))
 
     def _break(self, fault: Fault) -> None:
         self._faults.switch_on(fault, time.monotonic_ns())
@@ -168,9 +171,6 @@ class Server:
         status["faults"] = self._faults.to_json()
         status["up_s"] = (time.monotonic_ns() - self._started_ns) // 1_000_000_000
         write_json(self._state_dir / STATUS_FILE, status | {"counts": self._counts.summary()})
-        if self._turn % _COUNTS_EVERY == 0:
-            write_json(self._state_dir / COUNTS_FILE, self._counts.details())
-        self._turn += 1
 
 
 def write_json(path: Path, value: object) -> None:

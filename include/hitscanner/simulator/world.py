@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from hitscanner.simulator import addressing, worldfile
-from hitscanner.simulator.addressing import Address, Owner, Version
+from hitscanner.simulator.addressing import Address, Network, Owner, Version
 from hitscanner.simulator.generate import world_objects
 from hitscanner.simulator.objects import (
     AutonomousSystem,
@@ -120,6 +120,24 @@ class World:
             down = down | {event.link} if event.action == "link_down" else down - {event.link}
             epochs.append((int(event.at_s * 1_000_000), self.without(down)))
         return epochs
+
+    def prefix_to_as(self) -> list[tuple[Network, int]]:
+        """
+        Return (prefix, AS number) as an operator's registry would, sorted; for labels.
+
+        Links and loopbacks by the blocks of their AS, destinations by the AS of their router.
+        """
+        pairs: list[tuple[Network, int]] = []
+        for version in addressing.VERSIONS:
+            for here in self.ases:
+                links = addressing.link_address(version, here.first_link, 0)
+                routers = addressing.router_address(version, here.first_router)
+                pairs.append((addressing.block(version, links, 2 * here.links), here.asn))
+                pairs.append((addressing.block(version, routers, here.routers), here.asn))
+            for prefix in self.prefixes.values():
+                network = addressing.prefix_network(version, prefix.id)
+                pairs.append((network, self.routers[prefix.router].asn))
+        return sorted(pairs, key=lambda pair: (pair[0].version, int(pair[0].network_address)))
 
     def attachment(self, owner: Owner) -> int | None:
         """Return the router that an address belongs to or hangs on; None if nothing is there."""

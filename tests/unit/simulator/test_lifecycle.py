@@ -188,11 +188,14 @@ def test_the_network_counts_every_probe_and_those_to_the_opted_out(world_file, s
     world = World.load(world_file)
     lifecycle.up(world_file, state)
     trace(world, tmp_path, world.opt_out_targets()[:1], "trace -P udp-paris -q 1 -w 1")
+    seen = lifecycle.counts(state)
     counts = lifecycle.down(state).counts
 
     probes = [counts["vantage_points"][vp]["probes"] for vp in VPS]
     assert min(probes) > 0
-    assert counts["opt_out"] == sum(probes)
+    assert counts["opt_out"] == sum(probes) == seen["opt_out"]["packets"]
+    assert sum(count for _, count in seen["vantage_points"][VPS[0]]["per_second"]) == probes[0]
+    assert {packet["vp"] for packet in seen["opt_out"]["last"]} == set(VPS)
     json.dumps(counts)
 
 

@@ -3,6 +3,7 @@
 import struct
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+from itertools import pairwise
 
 import pytest
 
@@ -235,6 +236,16 @@ def test_ip_ids_of_two_interfaces_tell_how_a_router_counts(kind, alike):
     ]
 
     assert alike == [(ip_id - ids[0]) % 65536 for ip_id in ids]
+
+
+def test_random_ip_ids_follow_no_counter():
+    world = line(Router(id=1), Router(id=2, ip_id="random"), Router(id=3))
+    net = responder(world)
+    frame = echo(4, link_end(4, 1, 1), 64)
+    ids = [packets.parse_ip(net.answer(VP, frame, 0)[0].frame[14:]).ip_id for _ in range(8)]
+
+    assert len(set(ids)) == 8
+    assert {1} != {(b - a) % 65536 for a, b in pairwise(ids)}
 
 
 def test_counters_per_interface_run_apart():

@@ -91,6 +91,26 @@ def test_providers_are_above_their_customers_so_that_no_as_is_its_own_provider(s
             assert (a < b) if link.relation == "provider" else (a == b)
 
 
+@few
+@given(specs)
+def test_every_address_lies_in_a_prefix_of_its_routers_as_and_in_no_other(spec):
+    world = generate(spec)
+    pairs = world.prefix_to_as()
+    for version in (4, 6):
+        for router in list(world.routers.values())[:20]:
+            for value in world.addresses_of(router.id, version):
+                owner = addressing.owner_of(version, value)
+                address = addressing.to_address(version, value)
+                asns = {asn for network, asn in pairs if address in network}
+                if owner.kind == "router":
+                    assert {router.asn} == asns
+                if owner.kind == "link" and world.links[owner.number].relation is None:
+                    assert {router.asn} == asns
+                if owner.kind == "link" and world.links[owner.number].relation == "provider":
+                    provider = world.routers[world.links[owner.number].a].asn
+                    assert {provider} == asns
+
+
 def test_targets_avoid_the_prefixes_that_opted_out():
     world = generate(WorldSpec(1, 100, ("us-0001",), 40))
 
