@@ -88,6 +88,8 @@ class Outcome:
     run: Run
     score: Score
     wall_s: float
+    network: dict[str, Any]
+    """What the simulated Internet counted: probes and replies, probes to opted-out prefixes."""
 
 
 def rehearse(settings: Settings, rehearsal: Rehearsal, console: Console) -> Outcome:
@@ -107,9 +109,10 @@ def rehearse(settings: Settings, rehearsal: Rehearsal, console: Console) -> Outc
         breaker = _Breaker(rehearsal.break_vp)
         with simulated(settings):
             run = run_traceroute(steps, airflow, progress, breaker.look)
+            network = lifecycle.status(settings.simulator).counts
         progress.step("score")
         truth = _score(steps, run, world)
-    return Outcome(run, truth, time.monotonic() - began_at)
+    return Outcome(run, truth, time.monotonic() - began_at, network)
 
 
 def prepare(settings: Settings, rehearsal: Rehearsal) -> World:

@@ -34,12 +34,11 @@ def test_the_demo_is_complete_and_finds_the_links_that_are_there(demo):
     assert keys == list(demo.result)[: len(keys)]
 
 
-def test_the_opted_out_prefix_got_no_packet(demo, installation):
-    status = installation.hitscanner(
-        "simulator", "status", "--state-dir", str(installation.home / "simulator"), "--json"
-    )
+def test_the_network_saw_every_probe_and_none_to_an_opted_out_prefix(demo):
+    network = demo.result["network"]
 
-    assert status.result["opt_out_packets"] == 0
+    assert network["opt_out"] == 0
+    assert all(vp["probes"] > 500 for vp in network["vantage_points"].values())
 
 
 def test_the_drive_holds_the_cycle_and_sha256sum_agrees(demo, installation):

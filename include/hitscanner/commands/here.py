@@ -62,7 +62,11 @@ def demo(
     out = console(is_json=as_json)
     ended = rehearse(settings, rehearsal, out)
     result = present(pipeline(settings), ended.run, ended.wall_s, out, ended.score)
-    answer(result, is_json=as_json, code=ended.run.exit_code)
+    out.print(
+        f"probes to opted-out prefixes, by the network's own count: {ended.network['opt_out']}"
+    )
+    out.print("\nthe same in a browser: ./bootstrap.sh local")
+    answer(result | {"network": ended.network}, is_json=as_json, code=ended.run.exit_code)
 
 
 def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> None:
