@@ -50,7 +50,7 @@ class FakeTransport:
         return "prober: no such namespace"
 
     def _probe(self, job: Job) -> None:
-        targets = job.targets.decode().split()
+        targets = job.targets.decode().splitlines()
         done = targets[: int(len(targets) * self.traced.get(job.shard.vp, 1.0))]
         half = len(done) // 2
         tamper = self.tampers.get(job.shard.vp, lambda s, t: warts.slice_file(s, t, ROUTERS))

@@ -109,7 +109,7 @@ class _Return:
     def missing(self, store: Store) -> list[str]:
         """Give `vp target` lines; a shard that was never fetched misses all its targets."""
         file = self.shard.missing if self.record else self.shard.targets
-        targets = store.read(file).decode().split() if store.exists(file) else []
+        targets = store.read(file).decode().splitlines() if store.exists(file) else []
         return [f"{self.shard.vp} {target}\n" for target in targets]
 
 

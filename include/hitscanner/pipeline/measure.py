@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 import zstandard
 from pydantic import ValidationError
 
+from hitscanner.domain.alias_tasks import addresses_of
 from hitscanner.domain.cycle import Shard
 from hitscanner.domain.do_not_probe import DoNotProbe
 from hitscanner.domain.inventory import VantagePoint
@@ -131,12 +131,12 @@ def _read_report(data: bytes) -> ProberReport | str:
 
 def _collect(lane: Lane, shard: Shard, report: ProberReport | str) -> ShardRecord:
     """Fetch every slice; a bad one makes the whole shard fail, not vanish."""
-    targets = lane.store.read(shard.targets).decode().split()
+    targets = lane.store.read(shard.targets).decode().splitlines()
     if isinstance(report, str):
         return _failed(lane, shard, None, targets, report)
     try:
         with _scratch(lane, shard) as folder:
-            contents = _join(lane, shard, report, folder / "joined.warts")
+            contents = _join(lane, shard, report, targets, folder / "joined.warts")
             fetched = _keep(lane, shard, contents, folder)
     except (BadResultError, FileNotFoundError) as error:
         return _failed(lane, shard, report, targets, report.cause or str(error))
@@ -162,7 +162,7 @@ def _count(dnp: DoNotProbe, targets: int, untraced: list[str], unassigned: int) 
 
     A target without a trace that the do-not-probe list covers is excluded: it opted out on the way.
     """
-    excluded = sum(dnp.covers(ip_address(target)) is not None for target in untraced)
+    excluded = sum(_has_opted_out(dnp, target) for target in untraced)
     never_tried = min(unassigned, len(untraced) - excluded)
     return Counts(
         done=targets - len(untraced),
@@ -172,13 +172,20 @@ def _count(dnp: DoNotProbe, targets: int, untraced: list[str], unassigned: int) 
     )
 
 
+def _has_opted_out(dnp: DoNotProbe, target: str) -> bool:
+    """Say whether the list covers an address, or one address of an alias test."""
+    return any(dnp.covers(address) is not None for address in addresses_of(target))
+
+
 def _write_missing(lane: Lane, shard: Shard, untraced: list[str]) -> None:
-    wanted = [t for t in untraced if lane.do_not_probe.covers(ip_address(t)) is None]
+    wanted = [t for t in untraced if not _has_opted_out(lane.do_not_probe, t)]
     if wanted or lane.store.exists(shard.missing):
         lane.store.write(shard.missing, "".join(f"{target}\n" for target in wanted).encode())
 
 
-def _join(lane: Lane, shard: Shard, report: ProberReport, joined: Path) -> Contents:
+def _join(
+    lane: Lane, shard: Shard, report: ProberReport, targets: list[str], joined: Path
+) -> Contents:
     if not report.slices:
         raise BadResultError(f"{shard.vp}: the prober finished no slice")
     parts = [_fetch_slice(lane, shard, piece, joined.parent) for piece in report.slices]
@@ -187,7 +194,7 @@ def _join(lane: Lane, shard: Shard, report: ProberReport, joined: Path) -> Conte
             join_to(out, [stack.enter_context(part.open("rb")) for part in parts])
     except WartsError as error:
         raise BadResultError(f"{shard.vp}: the fetched slices do not join: {error}") from error
-    return verify(joined, shard)
+    return verify(joined, shard, targets)
 
 
 def _fetch_slice(lane: Lane, shard: Shard, piece: Slice, folder: Path) -> Path:

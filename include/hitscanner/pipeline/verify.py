@@ -1,12 +1,23 @@
 """Believe a fetched file only for what its bytes say: whose it is, of when, with which traces."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hitscanner.domain.cycle import Shard, cycle_number, list_number
 from hitscanner.errors import MeasurementFailedError
-from hitscanner.prober.warts import CYCLE_START, LIST, TRACE, Record, WartsError, parse_trace, walk
+from hitscanner.prober.warts import (
+    CYCLE_START,
+    DEALIAS,
+    LIST,
+    TRACE,
+    Record,
+    WartsError,
+    parse_dealias,
+    parse_trace,
+    walk,
+)
 
 
 class BadResultError(MeasurementFailedError):
@@ -25,17 +36,19 @@ class Head:
 
 @dataclass(frozen=True)
 class Contents:
-    """What the traces of a verified file amount to."""
+    """What the traces, or alias tests, of a verified file amount to."""
 
     destinations: frozenset[str]
+    """Lines of the shard's targets that have a record."""
+
     traces: int
     packets_sent: int
     packets_received: int
 
 
-def verify(path: Path, shard: Shard) -> Contents:
+def verify(path: Path, shard: Shard, lines: Sequence[str] = ()) -> Contents:
     """
-    Read a joined, raw warts file of *shard* to its end.
+    Read a joined, raw warts file of *shard* to its end; *lines* are the shard's targets.
 
     Raises:
         BadResultError: for an empty, header-only or damaged file, one of another list or cycle
@@ -54,6 +67,13 @@ def verify(path: Path, shard: Shard) -> Contents:
                     sent += trace.probe_count
                     received += trace.reply_count
                     destinations.add(trace.destination_text or "")
+                elif record.kind == DEALIAS:
+                    tested = parse_dealias(record)
+                    traces += 1
+                    sent += tested.probes
+                    received += tested.replies
+                    if 1 <= tested.user_id <= len(lines):
+                        destinations.add(lines[tested.user_id - 1])
     except WartsError as error:
         raise BadResultError(f"{shard.vp}: the fetched file is damaged at {error}") from error
     if not traces:

@@ -15,6 +15,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from .errors import RefusedError
+from .tasks import addresses_in
 
 V4_MAPPED = bytes(10) + b"\xff\xff"
 """First bytes of an IPv6 address that means an IPv4 one (RFC 4291, 2.5.5.2)."""
@@ -25,6 +26,8 @@ class DoNotProbe:
     """
     A parsed list. `packed in dnp` costs one binary search.
 
+    A test of several addresses is listed if one of them is.
+
     `starts` and `ends` hold, for each address length in bytes, the first and last address of the
     listed ranges: sorted, not overlapping, ends included.
     """
@@ -34,6 +37,8 @@ class DoNotProbe:
     ends: dict[int, list[bytes]]
 
     def __contains__(self, packed: bytes) -> bool:
+        if len(packed) not in {4, 16}:
+            return any(address in self for address in addresses_in(packed))
         if packed.startswith(V4_MAPPED) and len(packed) == 16 and packed[12:] in self:
             return True
         starts = self.starts[len(packed)]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import BadJobError
 from .spool import JobDir
+from .tasks import DEALIAS_METHODS, pack, pack_test
 
 METHODS = ("udp-paris", "icmp-paris", "udp", "icmp", "tcp", "tcp-ack")
 """Probe methods; the names are those of scamper's `trace -P` (scamper(1), TRACE OPTIONS)."""
+
+KINDS = {"trace": METHODS, "dealias": tuple(DEALIAS_METHODS)}
+"""What a job can be, and the methods of each."""
 
 _NAMES = {
     "list": re.compile(r"[a-z0-9][a-z0-9_-]*"),
@@ -31,6 +35,7 @@ _RANGES = {
     "first_hop": (1, 254),
     "gap": (1, 255),
     "attempts": (1, 20),
+    "rounds": (4, 100),
     "wait_s": (1, 10),
     "rate_pps": (1, 10_000),
     "max_pps": (1, 10_000),
@@ -58,8 +63,6 @@ class JobSpec:
     targets_sha256: str
     dnp_sha256: str
     method: str
-    first_hop: int
-    gap: int
     attempts: int
     wait_s: int
     rate_pps: int
@@ -69,9 +72,24 @@ class JobSpec:
     slice_s: int
     max_clock_offset_s: int
     deadline_s: int
+    kind: str = "trace"
+    first_hop: int = 1
+    """Of a trace: TTL of the first probe."""
+
+    gap: int = 5
+    """Of a trace: silent hops that end it."""
+
+    rounds: int = 0
+    """Of a dealias job: how often radargun asks each address."""
+
+    @property
+    def read_line(self) -> Callable[[str], bytes | None]:
+        """What turns a line of `targets.txt` into bytes."""
+        return pack_test if self.kind == "dealias" else pack
 
 
-_KEYS = set(JobSpec.__dataclass_fields__)
+_OWN_KEYS = {"trace": {"first_hop", "gap"}, "dealias": {"rounds"}}
+_KEYS = set(JobSpec.__dataclass_fields__).difference({"kind"}, *_OWN_KEYS.values())
 
 
 def parse_job(text: str) -> JobSpec:
@@ -91,16 +109,20 @@ def parse_job(text: str) -> JobSpec:
         raise BadJobError(f"job.json is not JSON ({error}); stage the job again") from error
     if not isinstance(raw, dict):
         raise BadJobError("job.json is not a JSON object; stage the job again")
-    for key in sorted(_KEYS - set(raw)):
+    kind = raw.get("kind", "trace")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise BadJobError(f"job.json: kind is {kind!r}; use one of {', '.join(KINDS)}")
+    keys = _KEYS | _OWN_KEYS[kind]
+    for key in sorted(keys - set(raw)):
         raise BadJobError(f"job.json: key {key!r} is missing; plan the cycle again")
-    for key in sorted(set(raw) - _KEYS):
+    for key in sorted(set(raw) - keys - {"kind"}):
         raise BadJobError(f"job.json: unknown key {key!r}; use the prober of the same release")
     _check_values(raw)
     return JobSpec(**raw)
 
 
 def _check_values(raw: dict[str, Any]) -> None:
-    for key, (least, greatest) in _RANGES.items():
+    for key, (least, greatest) in ((k, r) for k, r in _RANGES.items() if k in raw):
         value = raw[key]
         if type(value) is not int or not least <= value <= greatest:
             raise BadJobError(f"job.json: {key} is {value!r}; give {least} to {greatest}")
@@ -108,8 +130,9 @@ def _check_values(raw: dict[str, Any]) -> None:
         value = raw[key]
         if not isinstance(value, str) or not pattern.fullmatch(value):
             raise BadJobError(f"job.json: {key} is {value!r}; it must match {pattern.pattern}")
-    if raw["method"] not in METHODS:
-        raise BadJobError(f"job.json: method is {raw['method']!r}; use one of {', '.join(METHODS)}")
+    methods = KINDS[raw.get("kind", "trace")]
+    if raw["method"] not in methods:
+        raise BadJobError(f"job.json: method is {raw['method']!r}; use one of {', '.join(methods)}")
     if raw["rate_pps"] > raw["max_pps"]:
         raise BadJobError(
             f"job.json: rate_pps {raw['rate_pps']} is above max_pps {raw['max_pps']}; lower it"
@@ -131,44 +154,26 @@ def _check_sources(sources: Any) -> None:
             )
 
 
-def pack(text: str) -> bytes | None:
+def parse_targets(text: str, read_line: Callable[[str], bytes | None] = pack) -> dict[bytes, str]:
     r"""
-    Return the bytes of the address *text*, or None if it is none: 4 bytes for IPv4, 16 for IPv6.
+    Return packed line → line as it is written, in the order of *text*.
 
-    >>> pack("192.0.2.1"), len(pack("2001:db8::1") or b""), pack("router")
-    (b'\xc0\x00\x02\x01', 16, None)
-    """
-    try:
-        return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
-    except (OSError, ValueError):
-        return None
-
-
-def unpack(packed: bytes) -> str:
-    """
-    Return the text of an address of 4 or 16 bytes.
-
-    >>> unpack(bytes([192, 0, 2, 1]))
-    '192.0.2.1'
-    """
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
-
-
-def parse_targets(text: str) -> dict[bytes, str]:
-    r"""
-    Return packed address → address as it is written, in the order of *text*.
+    Args:
+        text: an address a line, or what else *read_line* reads.
+        read_line: packs a line; None if it is wrong.
 
     Raises:
-        BadJobError: naming the line that is no address or is there twice, or an empty list.
+        BadJobError: naming the line that is wrong or is there twice, or an empty list.
 
     >>> list(parse_targets("192.0.2.1\n2001:db8::1\n").values())
     ['192.0.2.1', '2001:db8::1']
     """
     targets: dict[bytes, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        packed = pack(line)
+        packed = read_line(line)
         if packed is None:
-            raise BadJobError(f"targets.txt line {number}: {line!r} is no address; stage it again")
+            what = "address" if read_line is pack else "test"
+            raise BadJobError(f"targets.txt line {number}: {line!r} is no {what}; stage it again")
         if packed in targets:
             raise BadJobError(f"targets.txt line {number}: {line} is there twice; plan again")
         targets[packed] = line
@@ -213,4 +218,4 @@ def load_targets(paths: JobDir, spec: JobSpec) -> dict[bytes, str]:
             f"targets.txt has digest {digest[:12]}, job.json says {spec.targets_sha256[:12]}; "
             "stage the job again"
         )
-    return parse_targets(text)
+    return parse_targets(text, spec.read_line)

@@ -11,8 +11,8 @@ from typing import Any
 
 from .dnp import DoNotProbe
 from .files import rename_whole, sha256_of, sync, write_json, write_whole
-from .job import pack
 from .spool import PARTIAL, JobDir
+from .tasks import pack
 from .warts import Tail
 
 
@@ -30,6 +30,9 @@ class Ledger:
     """Packed address → its text, in probing order."""
 
     log: Callable[[str], None]
+    read_line: Callable[[str], bytes | None] = pack
+    """Turns a line of `targets.txt` into bytes."""
+
     done: set[bytes] = field(default_factory=set)
     failed: set[bytes] = field(default_factory=set)
     excluded: set[bytes] = field(default_factory=set)
@@ -55,6 +58,14 @@ class Ledger:
         parts = {name: len(getattr(self, name)) for name in ("done", "failed", "excluded")}
         rest = len(self.targets) - sum(parts.values())
         return {"targets": len(self.targets), "unassigned": rest, **parts}
+
+    def tail(self, path: Path) -> Tail:
+        """Follow a file of this job's results."""
+        return Tail(path, tuple(self.targets))
+
+    def numbers(self) -> dict[bytes, int]:
+        """Return the line of each target in `targets.txt`, from 1."""
+        return {target: number for number, target in enumerate(self.targets, start=1)}
 
     def load(self) -> None:
         """Take in the kept slices of earlier runs, and save what a killed one left."""
@@ -89,7 +100,7 @@ class Ledger:
             What the records say, whether they were kept or not.
         """
         partial = self.paths.slice_file(number, ".warts" + PARTIAL)
-        tail = Tail(partial)
+        tail = self.tail(partial)
         tail.read()
         asked = self._asked(number)
         done = (tail.destinations & asked) - self.done
@@ -133,10 +144,10 @@ class Ledger:
 
     def _asked(self, number: int) -> set[bytes]:
         try:
-            lines = self.paths.slice_file(number, ".targets").read_text().split()
+            lines = self.paths.slice_file(number, ".targets").read_text().splitlines()
         except FileNotFoundError:
             return set()
-        return {packed for packed in map(pack, lines) if packed in self.targets}
+        return {packed for packed in map(self.read_line, lines) if packed in self.targets}
 
     def _load_slice(self, number: int) -> None:
         path = self.paths.slice_file(number)
@@ -150,7 +161,7 @@ class Ledger:
             return
         if any(note["name"] == kept["name"] for kept in self.slices):  # saved a moment ago
             return
-        tail = Tail(path)
+        tail = self.tail(path)
         tail.read()
         self._count(number, note, tail.destinations & set(self.targets), tail.replies)
 
@@ -159,17 +170,17 @@ class Ledger:
         self.slices.sort(key=lambda each: str(each["name"]))
         self.done |= done
         self.excluded -= done  # finished before the opt-out came
-        packed = {pack(text) for text in note["failed_targets"]}
+        packed = {self.read_line(text) for text in note["failed_targets"]}
         self.failed = (self.failed | {each for each in packed if each}) - self.done
         self.replies += replies
         self.next_number = max(self.next_number, number + 1)
 
     def _forget(self, number: int) -> None:
-        for ending in (".warts" + PARTIAL, ".targets", ".begun"):
+        for ending in (".warts" + PARTIAL, ".targets", ".commands", ".begun"):
             self.paths.slice_file(number, ending).unlink(missing_ok=True)
 
     def _tidy(self) -> None:
-        for pattern in ("*.begun", "*.targets", "*.tmp"):
+        for pattern in ("*.begun", "*.targets", "*.commands", "*.tmp"):
             for left in self.paths.slices.glob(pattern):
                 left.unlink()
 

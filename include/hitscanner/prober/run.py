@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .dealias import command
 from .dnp import load_dnp
 from .errors import BadJobError, FailedError, ProberError
 from .events import EventLog
-from .files import check_room, disk_error
+from .files import check_room, disk_error, write_whole
 from .guard import (
     Scamper,
     check_clock,
@@ -30,8 +31,9 @@ from .lock import job_lock
 from .progress import Progress, ProgressFile, Speed, eta_s
 from .scamper import Running, argv_of, start
 from .shard import Facts, describe, finished_shard, write_shard
-from .slices import cut, targets_per_slice
+from .slices import cut, targets_per_slice, tests_per_slice
 from .spool import PARTIAL, JobDir, open_job_dir
+from .tasks import addresses_in
 from .warts import Tail
 from .watch import StopRequest, Watch, stamp_of_dnp
 
@@ -66,7 +68,7 @@ def run(path: Path, centre_time_s: float, scamper: str = "scamper") -> dict[str,
         paths.shard.unlink(missing_ok=True)
         log = EventLog(paths.log)
         try:
-            ledger = Ledger(paths, load_targets(paths, spec), log.event)
+            ledger = Ledger(paths, load_targets(paths, spec), log.event, spec.read_line)
         except BadJobError as error:  # said by whoever called; the log is for those who come later
             log.record(str(error))
             raise
@@ -101,7 +103,9 @@ class Run:
         self.paths, self.spec, self.ledger, self.log, self.facts = paths, spec, ledger, log, facts
         self.stop = StopRequest()
         self.progress = ProgressFile(paths)
-        self.slice_size = targets_per_slice(spec)
+        is_trace = spec.kind == "trace"
+        tests = ledger.targets
+        self.slice_size = targets_per_slice(spec) if is_trace else tests_per_slice(spec, tests)
         self.probing_s = 0.0
         self.done_before = 0
         self.waiting_why = ""
@@ -144,7 +148,7 @@ class Run:
         found = find_scamper(scamper)
         facts.scamper_version = found.version
         check_raw_socket()
-        check_sources(spec, self.ledger.pending())
+        check_sources(spec, (a for key in self.ledger.pending() for a in addresses_in(key)))
         self.watch.check_stop()
         return found
 
@@ -204,13 +208,22 @@ class Run:
     def _begin_slice(self, scamper: Scamper, targets: list[bytes]) -> Slice:
         number = self.ledger.next_number
         output = self.paths.slice_file(number, ".warts" + PARTIAL)
-        argv = argv_of(self.spec, scamper.path, output, self.paths.slice_file(number, ".targets"))
+        is_trace = self.spec.kind == "trace"
+        input_file = self.paths.slice_file(number, ".targets" if is_trace else ".commands")
+        argv = argv_of(self.spec, scamper.path, output, input_file)
         about = {"argv": argv, "started_at": time.time(), "dnp_sha256": self.watch.dnp.sha256}
         self.ledger.begin(targets, about)
+        if not is_trace:
+            write_whole(input_file, self._commands(targets))
         self.log.event(f"slice {number:04d}: {len(targets)} targets")
-        work = Slice(number, argv, set(targets), Tail(output), self.log.size())
+        work = Slice(number, argv, set(targets), self.ledger.tail(output), self.log.size())
         self._show("probing", work)
         return work
+
+    def _commands(self, targets: list[bytes]) -> bytes:
+        numbers = self.ledger.numbers()
+        lines = [command(target, numbers[target], self.spec) + "\n" for target in targets]
+        return "".join(lines).encode()
 
     def _follow(self, running: Running, work: Slice) -> int | None:
         """Wait for scamper; return its exit status, or None if an opt-out is to end it."""

@@ -18,7 +18,8 @@ PATIENCE_S = 5
 
 def argv_of(spec: JobSpec, scamper: str, output: Path, targets: Path) -> list[str]:
     """
-    Return the command that traces the addresses in *targets* into *output*.
+    Return the command that traces the addresses in *targets*, or runs the commands in it, into
+    *output*.
 
     Raw warts, never compressed by scamper: what it had written survives any signal (scamper(1)).
     """
@@ -26,10 +27,11 @@ def argv_of(spec: JobSpec, scamper: str, output: Path, targets: Path) -> list[st
         f"trace -P {spec.method} -f {spec.first_hop} -g {spec.gap} "
         f"-q {spec.attempts} -w {spec.wait_s}"
     )
+    how = ("-O", "cmdfile") if spec.kind == "dealias" else ("-c", trace)
     return [
         *(scamper, "-p", str(spec.rate_pps), "-o", str(output), "-O", "warts"),
         *("-l", spec.list, "-L", str(spec.list_id), "-C", str(spec.cycle_id), "-M", spec.vp),
-        *("-c", trace, "-f", str(targets)),
+        *(*how, "-f", str(targets)),
     ]
 
 

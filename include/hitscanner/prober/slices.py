@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import TypeVar
 
+from .dealias import packets_of
 from .job import JobSpec
 
 T = TypeVar("T")
@@ -15,6 +16,20 @@ EXPECTED_HOPS = 16
 
 SILENT_SHARE = 0.25
 """Part of the hops that does not answer and so costs every attempt."""
+
+
+def tests_per_slice(spec: JobSpec, tests: Collection[bytes]) -> int:
+    """
+    Return how many of a job's alias *tests* make a slice, as `targets_per_slice` does for traces.
+
+    >>> from types import SimpleNamespace
+    >>> from .tasks import pack_test
+    >>> spec = SimpleNamespace(rate_pps=100, slice_s=300)
+    >>> tests_per_slice(spec, [pack_test("ally 192.0.2.1 192.0.2.2") or b""])
+    6000
+    """
+    packets = sum(packets_of(test, spec) for test in tests) / len(tests)
+    return max(1, int(spec.slice_s * spec.rate_pps / packets))
 
 
 def targets_per_slice(spec: JobSpec) -> int:

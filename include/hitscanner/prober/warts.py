@@ -16,10 +16,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from .job import unpack
+from .dealias import Tested, parse_tested
+from .tasks import unpack
+from .warts_read import read_flags
 
 MAGIC = 0x1205
 LIST, CYCLE_START, CYCLE_DEFINITION, CYCLE_STOP, ADDRESS, TRACE = 1, 2, 3, 4, 5, 6
+DEALIAS = 9
 
 LONGEST_BYTES = 64 << 20
 """A record that claims more is damage, not data (the largest seen in practice is below 1 MiB)."""
@@ -137,8 +140,21 @@ def parse_trace(record: Record) -> Trace:
         raise WartsError(record.at, f"a trace record contradicts itself ({error})") from error
 
 
+def parse_dealias(record: Record) -> Tested:
+    """
+    Return what a dealias *record* is about.
+
+    Raises:
+        WartsError: if it contradicts itself.
+    """
+    try:
+        return parse_tested(record.body)
+    except (IndexError, struct.error, ValueError) as error:
+        raise WartsError(record.at, f"a dealias record contradicts itself ({error})") from error
+
+
 def _parse_trace(body: bytes) -> Trace:
-    flags, at = _read_flags(body)
+    flags, at = read_flags(body)
     if not flags:
         return Trace(None, None, 0, struct.unpack_from(">H", body, at)[0], 0)
     (length,) = struct.unpack_from(">H", body, at)
@@ -166,18 +182,6 @@ def _parse_trace(body: bytes) -> Trace:
     )
 
 
-def _read_flags(body: bytes) -> tuple[set[int], int]:
-    """Return the numbers of the set flags, from 1, and the offset behind the flag bytes."""
-    flags: set[int] = set()
-    at = 0
-    while True:
-        byte = body[at]
-        flags.update(7 * at + bit + 1 for bit in range(7) if byte >> bit & 1)
-        at += 1
-        if not byte & 0x80:
-            return flags, at
-
-
 def _read_address(body: bytes, at: int, table: list[bytes]) -> tuple[bytes, int]:
     """Read an embedded address, or a reference into *table*, which is of this record only."""
     length = body[at]
@@ -200,6 +204,9 @@ class Tail:
     """
 
     path: Path
+    lines: Sequence[bytes] = ()
+    """The job's tests in the order of `targets.txt`: a dealias record tells the number of its."""
+
     at: int = 0
     """Offset behind the last whole record, bytes."""
 
@@ -233,6 +240,12 @@ class Tail:
                 self.destinations.add(trace.destination)
             if trace.source is not None:
                 self.sources.add(trace.source)
+        elif record.kind == DEALIAS:
+            tested = parse_dealias(record)
+            self.probes += tested.probes
+            self.replies += tested.replies
+            if 1 <= tested.user_id <= len(self.lines):
+                self.destinations.add(self.lines[tested.user_id - 1])
         self.has_cycle_stop = self.has_cycle_stop or record.kind == CYCLE_STOP
         self.at = record.end
 

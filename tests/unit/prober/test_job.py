@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitscanner.prober.errors import BadJobError
-from hitscanner.prober.job import METHODS, JobSpec, pack, parse_job, parse_targets, unpack
+from hitscanner.prober.job import METHODS, JobSpec, parse_job, parse_targets
+from hitscanner.prober.tasks import pack, unpack
 
 GOOD = {
     "version": 1,

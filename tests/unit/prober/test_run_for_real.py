@@ -9,7 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from hitscanner.prober.job import METHODS, pack
+from hitscanner.prober.job import METHODS
+from hitscanner.prober.tasks import pack
 from hitscanner.prober.warts import join, read_traces
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
