@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from hitscanner import __version__
-from hitscanner.commands import here, look, measure
+from hitscanner.commands import drives, here, look, measure
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
 
@@ -22,7 +22,7 @@ app.add_typer(look.inventory, name="inventory")
 app.add_typer(look.fleet, name="fleet")
 simulator.command("rehearse")(here.demo)
 app.add_typer(simulator, name="simulator")
-app.add_typer(look.drives, name="drives")
+app.add_typer(drives.app, name="drives")
 app.add_typer(look.lists, name="lists")
 app.command()(here.demo)
 app.command()(here.local)

@@ -1,6 +1,6 @@
 """Build the real thing: the one place that joins settings, infrastructure and the pipeline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from hitscanner.domain.inventory import Inventory, parse_inventory
 from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_traceroute_params
 from hitscanner.domain.targets import TargetList, parse_target_list
 from hitscanner.errors import InventoryError, TargetListError, UsageError
-from hitscanner.infra.drives import read_drives
+from hitscanner.infra.drives import Connections, FileConnections, read_drives
 from hitscanner.infra.files import check_room, disk_errors
 from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import LocalTransport, Transport
 from hitscanner.pipeline import gate, load, measure, plan, transform
+from hitscanner.pipeline.load import Dock
 from hitscanner.pipeline.plan import Plan, Sources
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
@@ -35,6 +36,7 @@ class Pipeline:
 
     settings: Settings
     store: Store
+    connections: Connections = field(default_factory=FileConnections)
 
     def plan(
         self, params: dict[str, Any], logical_time: datetime, run_id: str
@@ -104,9 +106,16 @@ class Pipeline:
         return cycle
 
     def load(self, cycle: dict[str, str]) -> dict[str, Any]:
-        """Copy a cycle to every drive."""
-        loaded = load.load(self.store, read_drives(self.settings.drives), _cycle(cycle))
-        return {**cycle, "drives": [vars(drive) for drive in loaded]}
+        """Copy a cycle to every drive; raises when a required one does not hold it then."""
+        outcomes = load.load(self.dock(), _cycle(cycle))
+        load.require(_cycle(cycle), outcomes)
+        return {**cycle, "drives": [vars(outcome) for outcome in outcomes]}
+
+    def dock(self) -> Dock:
+        """Read drives.toml; the drives are opened when they are needed."""
+        scratch = self.settings.scratch / "drives"
+        drives = read_drives(self.settings.drives)
+        return Dock(self.store, drives.drive, scratch, self.connections)
 
     def progress_file(self, shard: Shard) -> Path:
         """Say where the prober of a local vantage point shows how far it is."""
@@ -174,10 +183,10 @@ class Pipeline:
         return transform.Workbench(self.store, program, self.settings.scratch)
 
 
-def pipeline(settings: Settings | None = None) -> Pipeline:
-    """Build the pipeline of this installation."""
+def pipeline(settings: Settings | None = None, connections: Connections | None = None) -> Pipeline:
+    """Build the pipeline of this installation; Airflow hands in its own *connections*."""
     settings = settings or Settings.from_environment()
-    return Pipeline(settings, FolderStore(settings.store))
+    return Pipeline(settings, FolderStore(settings.store), connections or FileConnections())
 
 
 def _cycle(names: dict[str, str]) -> Cycle:

@@ -16,6 +16,7 @@ from hitscanner.infra.drives import FileDrive
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.pipeline import load, transform
 from hitscanner.settings import Settings
+from tests.support.drives import Given
 from tests.unit.pipeline.conftest import Measurement, tree
 
 
@@ -29,7 +30,8 @@ def steps(root: Path) -> None:
     for shard in transform.transformable(store, cycle):
         transform.convert(bench, shard)
     transform.merge(bench, cycle)
-    load.load(store, [FileDrive("folder", root / "drive")], cycle)
+    dock = load.Dock(store, [Given(FileDrive("folder", root / "drive"))], root / "scratch")
+    load.require(cycle, load.load(dock, cycle))
 
 
 def in_child(work: Callable[[], None]) -> int:

@@ -1,4 +1,4 @@
-"""Look at what there is: cycles, inventory, lists, drives, fleet. Nothing here changes anything."""
+"""Look at what there is: cycles, inventory, lists, fleet. Nothing here changes anything."""
 
 import json
 from typing import Annotated, Any
@@ -11,14 +11,12 @@ from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.manifest import CycleManifest
 from hitscanner.domain.sampling import Sample, count_sampled
 from hitscanner.errors import UsageError
-from hitscanner.infra.drives import read_drives
 from hitscanner.pipeline.gate import read_manifest
 from hitscanner.wiring import Pipeline, pipeline
 
 cycles = typer.Typer(no_args_is_help=True, help="Finished and running cycles.")
 inventory = typer.Typer(no_args_is_help=True, help="The vantage points.")
 lists = typer.Typer(no_args_is_help=True, help="Target lists and the do-not-probe list.")
-drives = typer.Typer(no_args_is_help=True, help="Where finished cycles go.")
 fleet = typer.Typer(no_args_is_help=True, help="The vantage points as they are.")
 
 
@@ -27,7 +25,7 @@ def cycles_list(*, as_json: Json = False) -> None:
     """List the cycles with their states."""
     manifests = _manifests(pipeline())
     rows = [_cycle_row(manifest) for manifest in manifests]
-    _show(["list", "cycle", "state", "assigned", "done", "missing"], rows, is_json=as_json)
+    show(["list", "cycle", "state", "assigned", "done", "missing"], rows, is_json=as_json)
     answer({"cycles": rows}, is_json=as_json)
 
 
@@ -63,7 +61,7 @@ def inventory_list(*, as_json: Json = False) -> None:
         }
         for vp in points
     ]
-    _show(["name", "transport", "address", "place", "tags", "max_pps"], rows, is_json=as_json)
+    show(["name", "transport", "address", "place", "tags", "max_pps"], rows, is_json=as_json)
     answer({"vantage_points": rows}, is_json=as_json)
 
 
@@ -72,7 +70,7 @@ def lists_list(*, as_json: Json = False) -> None:
     """List the target lists with their sizes."""
     steps = pipeline()
     rows = [_list_row(steps, name) for name in steps.list_names()]
-    _show(["name", "entries", "targets", "allow_reserved"], rows, is_json=as_json)
+    show(["name", "entries", "targets", "allow_reserved"], rows, is_json=as_json)
     answer({"lists": rows}, is_json=as_json)
 
 
@@ -89,18 +87,6 @@ def lists_check(*, as_json: Json = False) -> None:
     answer(result, is_json=as_json)
 
 
-@drives.command("list")
-def drives_list(*, as_json: Json = False) -> None:
-    """List the drives and the cycles each holds."""
-    steps = pipeline()
-    rows = [
-        {"name": drive.name, "cycles": len(_manifest_files(drive.list("cycles")))}
-        for drive in read_drives(steps.settings.drives)
-    ]
-    _show(["name", "cycles"], rows, is_json=as_json)
-    answer({"drives": rows}, is_json=as_json)
-
-
 @fleet.command("status")
 def fleet_status(*, as_json: Json = False) -> None:
     """Show what each vantage point brought in its last cycle."""
@@ -115,7 +101,7 @@ def fleet_status(*, as_json: Json = False) -> None:
     rows = [
         {"name": vp.name, **last.get(vp.name, never)} for vp in steps.inventory().vantage_points
     ]
-    _show(["name", "cycle", "state", "cause"], rows, is_json=as_json)
+    show(["name", "cycle", "state", "cause"], rows, is_json=as_json)
     answer({"vantage_points": rows}, is_json=as_json)
 
 
@@ -128,10 +114,6 @@ def _manifests(steps: Pipeline) -> list[CycleManifest]:
         if steps.store.exists(cycle.manifest)
     ]
     return sorted(found, key=lambda manifest: manifest.cycle)
-
-
-def _manifest_files(paths: Any) -> list[str]:
-    return [path for path in paths if path.endswith("/manifest.json")]
 
 
 def _cycle_row(manifest: CycleManifest) -> dict[str, Any]:
@@ -157,7 +139,8 @@ def _list_row(steps: Pipeline, name: str) -> dict[str, Any]:
     }
 
 
-def _show(columns: list[str], rows: list[dict[str, Any]], *, is_json: bool) -> None:
+def show(columns: list[str], rows: list[dict[str, Any]], *, is_json: bool) -> None:
+    """Print a table of *rows*."""
     table = Table(*columns)
     for row in rows:
         table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))

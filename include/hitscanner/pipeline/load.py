@@ -1,21 +1,86 @@
-"""Copy a finished cycle to every drive, once, verified by checksum; the manifest goes last."""
+"""
+Copy a finished cycle to every drive: once, verified there by checksum, the manifest last.
+
+What a drive lacks is found by listing it, sent, and listed again, until nothing is missing.  So a
+run that was killed anywhere is finished by the next one, and what counts is only what the drive
+itself says.  Each drive has a thread and an outcome of its own.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
 
 from hitscanner.domain.cycle import Cycle
-from hitscanner.domain.quorum import State
-from hitscanner.errors import UnfinishedError, UsageError
-from hitscanner.infra.drives import Drive, sha256_lines
+from hitscanner.errors import HitscannerError, UnfinishedError
+from hitscanner.infra.drives import (
+    Connections,
+    Drive,
+    DriveFaultError,
+    FileConnections,
+    RemoteFile,
+    Upload,
+)
 from hitscanner.infra.store import Store
-from hitscanner.pipeline.gate import read_manifest
+from hitscanner.pipeline.cargo import Cargo, Piece, cargo, cycle_folders, load_folder
+from hitscanner.pipeline.pace import Pace
 
-PUBLISHABLE = (State.COMPLETE, State.PARTIAL)
+ROUNDS = 3
+"""How often what a drive holds is compared and mended in one run."""
+
+VERIFIED = "verified"
+FAILED = "failed"
 
 
-class DriveMismatchError(UnfinishedError):
+class DriveMismatchError(DriveFaultError):
     """A drive holds other bytes than were sent to it."""
+
+    cause = "mismatch"
+
+
+class ChangedError(DriveFaultError):
+    """A file of the store changed while it was sent."""
+
+    cause = "changed"
+
+
+class GoneError(DriveFaultError):
+    """A file is missing on a drive, and here it has expired."""
+
+    cause = "gone"
+
+
+class NotLoadedError(UnfinishedError):
+    """A required drive does not hold the cycle; the message names each and why."""
+
+
+class Berth(Protocol):
+    """A drive as `drives.toml` names it, not opened yet."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def required(self) -> bool: ...
+
+    def open(self, connections: Connections, scratch: Path) -> Drive: ...
+
+
+@dataclass(frozen=True)
+class Dock:
+    """From where and to where cycles are loaded."""
+
+    store: Store
+    berths: Sequence[Berth]
+    scratch: Path
+    connections: Connections = field(default_factory=FileConnections)
+    say: Callable[[str], None] = print
+    after: Callable[[Drive], object] = id
+    """Done with each drive that holds the cycle: its catalogue."""
 
 
 @dataclass(frozen=True)
@@ -23,60 +88,181 @@ class Loaded:
     """What one drive holds of a cycle."""
 
     drive: str
+    state: str
+    """`verified` or `failed`."""
+
+    required: bool
     files: int
     size_bytes: int
+    sums_sha256: str
+    """Of the `manifest.sha256` that was compared."""
+
+    cause: str | None = None
+
+    def to_bytes(self) -> bytes:
+        """Give JSON for a file; the same outcome, the same bytes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True).encode() + b"\n"
 
 
-def load(store: Store, drives: Sequence[Drive], cycle: Cycle) -> list[Loaded]:
+def load(dock: Dock, cycle: Cycle) -> list[Loaded]:
     """
-    Copy *cycle* to each of *drives*; what is already there, byte for byte, is not sent again.
+    Copy *cycle* to each drive; what is already there, byte for byte, is not sent again.
+
+    A drive that fails leaves the others alone; its outcome says why.
 
     Raises:
         UsageError: when the cycle is not finished.
-        DriveMismatchError: when a copy's checksum differs from the store's.
     """
-    state = read_manifest(store, cycle).state
-    if state not in PUBLISHABLE:
-        raise UsageError(f"{cycle} is {state}; only a complete or partial cycle is published")
-    return [_load_one(store, drive, cycle) for drive in drives]
+    wanted = cargo(dock.store, cycle)
+    with ThreadPoolExecutor(len(dock.berths)) as pool:
+        return list(pool.map(lambda berth: _load_one(dock, berth, wanted), dock.berths))
 
 
-def cycle_files(store: Store, cycle: Cycle) -> list[str]:
-    """Give the paths that are published, the manifest last: it appears when all else is there."""
-    folders = [cycle.raw, cycle.topology, cycle.folder, *_tables(store, cycle)]
-    found = sorted({file for folder in folders for file in store.files(folder)})
-    ours = {cycle.manifest, _sums(cycle)}
-    published = [f for f in found if f not in ours and not f.startswith(f"{cycle.folder}/load/")]
-    return [*published, cycle.manifest]
+def require(cycle: Cycle, outcomes: Iterable[Loaded]) -> None:
+    """
+    See that every required drive holds *cycle*.
+
+    Raises:
+        NotLoadedError: naming each that does not, and its cause.
+    """
+    lacking = [each.cause or each.drive for each in outcomes if each.required and is_failed(each)]
+    if lacking:
+        raise NotLoadedError(f"{cycle}: {' | '.join(lacking)}")
 
 
-def _tables(store: Store, cycle: Cycle) -> list[str]:
-    return [cycle.table(table) for table in store.folders("tables")]
+def is_failed(outcome: Loaded) -> bool:
+    """Say whether a drive does not hold the cycle."""
+    return outcome.state != VERIFIED
 
 
-def _sums(cycle: Cycle) -> str:
-    return f"{cycle.folder}/manifest.sha256"
+def read_loaded(store: Store, cycle: Cycle, drive: str) -> Loaded | None:
+    """Give what is known of *cycle* on *drive*, or None."""
+    path = _record(cycle, drive)
+    return Loaded(**json.loads(store.read(path))) if store.exists(path) else None
 
 
-def _load_one(store: Store, drive: Drive, cycle: Cycle) -> Loaded:
-    files = cycle_files(store, cycle)
-    digests = {file: store.sha256(file) for file in files}
-    store.write(_sums(cycle), sha256_lines(digests))
-    digests[_sums(cycle)] = store.sha256(_sums(cycle))
-    sizes = [_copy(store, drive, file, digests[file]) for file in [_sums(cycle), *files]]
-    loaded = Loaded(drive.name, len(sizes), sum(sizes))
-    record = json.dumps(asdict(loaded), sort_keys=True).encode() + b"\n"
-    store.write(f"{cycle.folder}/load/{drive.name}.json", record)
-    return loaded
+def lacking(store: Store, cycle: Cycle, berths: Iterable[Berth]) -> list[str]:
+    """Name the drives that are not known to hold *cycle*."""
+    known = {berth.name: read_loaded(store, cycle, berth.name) for berth in berths}
+    return [name for name, loaded in known.items() if loaded is None or is_failed(loaded)]
 
 
-def _copy(store: Store, drive: Drive, path: str, sha256: str) -> int:
-    held = drive.stat(path)
-    if held is None or held.sha256 != sha256:
-        held = drive.put(path, store.local(path))
-    if held.sha256 != sha256:
-        raise DriveMismatchError(
-            f"drive {drive.name}: {path} has sha256 {held.sha256}, sent {sha256};"
-            " check the drive and run load again"
+def missing(store: Store, drive: Drive, wanted: Cargo) -> list[Piece]:
+    """Give the files that *drive* does not hold exactly once with the right checksum."""
+    held: dict[str, RemoteFile] = {}
+    times: Counter[str] = Counter()
+    for folder in cycle_folders(store, wanted.cycle):
+        for file in drive.list(folder):
+            held[file.path] = file
+            times[file.path] += 1
+    return [p for p in wanted.pieces if times[p.path] != 1 or not _is_equal(store, drive, p, held)]
+
+
+def _is_equal(store: Store, drive: Drive, piece: Piece, held: dict[str, RemoteFile]) -> bool:
+    file = held[piece.path]
+    if file.size_bytes != piece.size_bytes or file.digest is None:
+        return False
+    return file.digest == piece.digest(store, drive.algorithm)
+
+
+def _load_one(dock: Dock, berth: Berth, wanted: Cargo) -> Loaded:
+    outcome = Loaded(
+        drive=berth.name,
+        state=VERIFIED,
+        required=berth.required,
+        files=len(wanted.pieces),
+        size_bytes=wanted.size_bytes,
+        sums_sha256=wanted.sums_sha256,
+    )
+    try:
+        drive = berth.open(dock.connections, dock.scratch)
+        _converge(dock, drive, wanted)
+        _write(dock.store, wanted.cycle, outcome)
+        dock.after(drive)
+    except (HitscannerError, OSError) as error:
+        words = str(error) if isinstance(error, HitscannerError) else f"{berth.name}: {error}"
+        outcome = replace(outcome, state=FAILED, cause=words)
+        dock.say(f"{wanted.cycle}: {words}")
+        _write(dock.store, wanted.cycle, outcome)
+    return outcome
+
+
+def _converge(dock: Dock, drive: Drive, wanted: Cargo) -> None:
+    """Send what is missing until nothing is."""
+    refused: DriveFaultError | None = None
+    for attempt in range(ROUNDS):
+        lacks = missing(dock.store, drive, wanted)
+        if not lacks:
+            return
+        _check_not_expired(drive, lacks)
+        if attempt:
+            _check_unchanged(dock.store, drive, lacks)
+        try:
+            _send(dock, drive, wanted, lacks)
+        except DriveFaultError as error:
+            if error.ends_all:
+                raise
+            refused = error
+    lacks = missing(dock.store, drive, wanted)
+    if lacks:
+        _check_unchanged(dock.store, drive, lacks)
+        raise refused or _mismatch(drive, lacks[0])
+
+
+def _check_not_expired(drive: Drive, lacks: Iterable[Piece]) -> None:
+    for piece in lacks:
+        if piece.expired is not None:
+            raise GoneError(
+                f"drive {drive.name}: gone: {piece.path} is not there and has expired here;"
+                " copy it back from another drive, then run load again"
+            )
+
+
+def _check_unchanged(store: Store, drive: Drive, lacks: Iterable[Piece]) -> None:
+    """See that what did not arrive as it was counted is here as it was counted."""
+    for piece in lacks:
+        with suppress(FileNotFoundError):
+            if store.sha256(piece.path) == piece.sha256:
+                continue
+        raise ChangedError(
+            f"drive {drive.name}: changed: {piece.path} changed while it was sent;"
+            " run load again when nothing writes there"
         )
-    return held.size_bytes
+
+
+def _send(dock: Dock, drive: Drive, wanted: Cargo, lacks: Sequence[Piece]) -> None:
+    pace = Pace(f"drive {drive.name}: {wanted.cycle}", len(lacks), _bytes(lacks), dock.say)
+    for part in _in_order(wanted.cycle, lacks):
+        uploads = [piece.upload(dock.store) for piece in part]
+        for arrived in drive.put(uploads) if uploads else ():
+            pace.add(_size_bytes(arrived))
+    pace.end()
+
+
+def _in_order(cycle: Cycle, lacks: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+    """Give all but the manifest, then the manifest."""
+    last = [piece for piece in lacks if piece.path == cycle.manifest]
+    return [piece for piece in lacks if piece.path != cycle.manifest], last
+
+
+def _size_bytes(upload: Upload) -> int:
+    return upload.source.stat().st_size
+
+
+def _bytes(pieces: Iterable[Piece]) -> int:
+    return sum(piece.size_bytes for piece in pieces)
+
+
+def _mismatch(drive: Drive, piece: Piece) -> DriveMismatchError:
+    return DriveMismatchError(
+        f"drive {drive.name}: mismatch: {piece.path} has another {drive.algorithm} than was sent"
+        f" {ROUNDS} times; check the drive and run load again"
+    )
+
+
+def _record(cycle: Cycle, drive: str) -> str:
+    return f"{load_folder(cycle)}/{drive}.json"
+
+
+def _write(store: Store, cycle: Cycle, outcome: Loaded) -> None:
+    store.write(_record(cycle, outcome.drive), outcome.to_bytes())

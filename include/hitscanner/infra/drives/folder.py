@@ -1,0 +1,82 @@
+"""The drive that is a folder: a disk, or anything that is mounted."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hitscanner.infra.digests import digest_of
+from hitscanner.infra.drives.base import (
+    CredentialsError,
+    DriveFullError,
+    RefusedError,
+    RemoteFile,
+    UnreachableError,
+    Upload,
+    fault,
+    in_parallel,
+)
+from hitscanner.infra.files import copy_whole
+
+KINDS = {
+    errno.ENOSPC: DriveFullError,
+    errno.EDQUOT: DriveFullError,
+    errno.EACCES: CredentialsError,
+    errno.EPERM: CredentialsError,
+    errno.EROFS: RefusedError,
+    errno.EIO: UnreachableError,
+    errno.ESTALE: UnreachableError,
+    errno.ENOTCONN: UnreachableError,
+    errno.ETIMEDOUT: UnreachableError,
+}
+"""What an error of a mounted drive means."""
+
+
+class FileDrive:
+    """Any mounted folder; every checksum is read back from it."""
+
+    algorithm = "sha256"
+
+    def __init__(self, name: str, root: Path, transfers: int = 2):
+        self.name = name
+        self.root = root
+        self.transfers = transfers
+
+    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
+        """Copy files; each appears by rename, when it is whole."""
+        return in_parallel(self._put, uploads, self.transfers)
+
+    def stat(self, path: str) -> RemoteFile | None:
+        """Describe the file at *path*."""
+        with self._faults():
+            return self._describe(self.root / path) if (self.root / path).is_file() else None
+
+    def list(self, folder: str) -> Iterator[RemoteFile]:
+        """Describe the files below *folder*, sorted by path."""
+        with self._faults():
+            for found in sorted((self.root / folder).rglob("*")):
+                if found.is_file() and not found.name.endswith(".partial"):
+                    yield self._describe(found)
+
+    def delete(self, path: str) -> None:
+        """Remove *path*; a missing file is fine."""
+        with self._faults():
+            (self.root / path).unlink(missing_ok=True)
+
+    def _put(self, upload: Upload) -> None:
+        with self._faults():
+            copy_whole(upload.source, self.root / upload.path)
+
+    def _describe(self, file: Path) -> RemoteFile:
+        path = file.relative_to(self.root).as_posix()
+        return RemoteFile(path, file.stat().st_size, digest_of(file, self.algorithm))
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            kind = KINDS.get(error.errno or 0)
+            if kind is None:
+                raise
+            raise fault(kind, self.name, f"{error.strerror} at {self.root}") from error

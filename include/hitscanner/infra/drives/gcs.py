@@ -1,0 +1,140 @@
+"""A bucket of Google Cloud Storage, by Google's own client."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from hitscanner.infra.drives.base import (
+    ClockError,
+    CredentialsError,
+    DriveFaultError,
+    DriveFullError,
+    RefusedError,
+    RemoteFile,
+    UnreachableError,
+    Upload,
+    fault,
+    in_parallel,
+)
+from hitscanner.infra.drives.connections import from_extra
+
+PATIENCE_S = 300.0
+"""How long the client tries again on 429, 5xx and lost connections, with back-off."""
+
+CHUNK_BYTES = 8 << 20
+"""Piece of a resumable upload; a multiple of 256 KiB."""
+
+
+class BucketDrive:
+    """A bucket, or a folder of one; each object's MD5 is the bucket's own."""
+
+    algorithm = "md5"
+
+    def __init__(
+        self, name: str, client: Any, bucket: str, folder: str = "", transfers: int = 4
+    ) -> None:
+        self.name = name
+        self.client = client
+        self.bucket = client.bucket(bucket)
+        self.prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
+        self.transfers = transfers
+
+    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
+        """Copy files; an object appears when it is whole."""
+        return in_parallel(self._put, uploads, self.transfers)
+
+    def stat(self, path: str) -> RemoteFile | None:
+        """Describe the object at *path*."""
+        with self._faults():
+            blob = self.bucket.get_blob(self.prefix + path, **self._patience())
+        return self._describe(blob) if blob else None
+
+    def list(self, folder: str) -> Iterator[RemoteFile]:
+        """Describe the objects below *folder*, a thousand per request."""
+        with self._faults():
+            prefix = f"{self.prefix}{folder}/"
+            for blob in self.client.list_blobs(self.bucket, prefix=prefix, **self._patience()):
+                yield self._describe(blob)
+
+    def delete(self, path: str) -> None:
+        """Remove *path*; a missing object is fine."""
+        absent = from_extra("google.api_core.exceptions").NotFound
+        with self._faults():
+            try:
+                self.bucket.blob(self.prefix + path).delete(**self._patience())
+            except absent:
+                return
+
+    def _put(self, upload: Upload) -> None:
+        with self._faults():
+            blob = self.bucket.blob(self.prefix + upload.path, chunk_size=CHUNK_BYTES)
+            blob.upload_from_filename(
+                str(upload.source), content_type="application/octet-stream", **self._patience()
+            )
+
+    def _describe(self, blob: Any) -> RemoteFile:
+        digest = base64.b64decode(blob.md5_hash).hex() if blob.md5_hash else None
+        return RemoteFile(blob.name.removeprefix(self.prefix), blob.size, digest)
+
+    def _patience(self) -> dict[str, Any]:
+        default = from_extra("google.cloud.storage.retry").DEFAULT_RETRY
+        return {"retry": default.with_timeout(PATIENCE_S), "timeout": 60}
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        from requests import RequestException
+
+        api, auth = (from_extra(f"google.{part}.exceptions") for part in ("api_core", "auth"))
+        try:
+            yield
+        except auth.GoogleAuthError as error:
+            raise fault(auth_meaning(str(error)), self.name, str(error)) from error
+        except (api.RetryError, RequestException, ConnectionError) as error:
+            raise fault(UnreachableError, self.name, str(error)) from error
+        except api.GoogleAPIError as error:
+            raise fault(_meaning(error), self.name, str(error)) from error
+        except ValueError as error:  # a checksum that the client compared: see DataCorruption
+            raise fault(RefusedError, self.name, str(error)) from error
+
+
+def open_bucket(
+    name: str, credentials: Any, bucket: str, folder: str, transfers: int, endpoint: str | None
+) -> BucketDrive:
+    """
+    Open a bucket; *credentials* None means anonymous, *endpoint* another server than Google's.
+
+    Raises:
+        DriveError: when Google's client is not installed.
+    """
+    storage = from_extra("google.cloud.storage")
+    anonymous = from_extra("google.auth.credentials").AnonymousCredentials
+    client = storage.Client(
+        project=getattr(credentials, "project_id", None) or "hitscanner",
+        credentials=credentials or anonymous(),
+        client_options={"api_endpoint": endpoint} if endpoint else None,
+    )
+    return BucketDrive(name, client, bucket, folder, transfers)
+
+
+def auth_meaning(words: str) -> type[DriveFaultError]:
+    """
+    Tell a wrong clock from wrong credentials; Google names the claims that are wrong.
+
+    >>> auth_meaning("invalid_grant: Invalid JWT: check your iat and exp values").cause
+    'clock'
+    """
+    said = words.lower()
+    if "iat and exp" in said or "token used too early" in said:
+        return ClockError
+    return UnreachableError if "failed to establish" in said else CredentialsError
+
+
+def _meaning(error: Any) -> type[DriveFaultError]:
+    if "quota" in str(error).lower() and error.code != 429:
+        return DriveFullError
+    if error.code in (401, 403):
+        return CredentialsError
+    if error.code in (408, 429) or (error.code or 0) >= 500:
+        return UnreachableError
+    return RefusedError

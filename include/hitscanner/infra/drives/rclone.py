@@ -1,0 +1,262 @@
+"""Any drive that rclone knows (S3, OneDrive, Dropbox, WebDAV, SFTP, …), by running rclone."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hitscanner.infra.digests import HASHERS
+from hitscanner.infra.drives.base import (
+    ClockError,
+    CredentialsError,
+    DriveError,
+    DriveFaultError,
+    DriveFullError,
+    RefusedError,
+    RemoteFile,
+    UnreachableError,
+    Upload,
+    fault,
+)
+
+ABSENT = (3, 4)
+"""Exit codes: the folder, the file is not there (rclone.org/docs, "Exit code")."""
+
+COMMON = (
+    "--retries=3",
+    "--low-level-retries=8",
+    "--retries-sleep=5s",
+    "--contimeout=15s",
+    "--timeout=90s",
+    "--use-json-log",
+)
+"""A cut of a minute is waited for; a connection that says nothing for longer is given up."""
+
+WORDS: tuple[tuple[type[DriveFaultError], tuple[str, ...]], ...] = (
+    (ClockError, ("requesttimetooskewed", "clock skew", "check your iat")),
+    (
+        DriveFullError,
+        ("quota", "no space left", "insufficient storage", "insufficient space", "507 "),
+    ),
+    (
+        CredentialsError,
+        (
+            "unauthorized", "access denied", "accessdenied", "unable to authenticate", "forbidden",
+            "permission denied", "invalid_grant", "invalidaccesskeyid", "signaturedoesnotmatch",
+            "401 ", "403 ", "expired_access_token", "handshake failed: ssh",
+        ),
+    ),
+    (
+        UnreachableError,
+        (
+            "connection refused", "no such host", "timeout", "network is unreachable", "eof",
+            "connection reset", "broken pipe", "no route to host", "too many requests",
+            "bad gateway", "service unavailable", "internal server error", "connection lost",
+            "couldn't connect", "slow down", "slowdown",
+        ),
+    ),
+)  # fmt: skip
+"""What rclone and the drives behind it say, in lower case, the surest first."""
+
+
+def meaning(words: str) -> type[DriveFaultError]:
+    """
+    Tell what kind of fault a drive's words mean.
+
+    >>> meaning("Failed to copy: AccessDenied: no").cause
+    'credentials'
+    >>> meaning("dial tcp 127.0.0.1:9: connect: connection refused").cause
+    'unreachable'
+    """
+    said = f"{words.lower()} "
+    return next((kind for kind, signs in WORDS if any(s in said for s in signs)), RefusedError)
+
+
+@dataclass
+class RcloneDrive:
+    """One remote of an rclone configuration, `remote:folder`."""
+
+    name: str
+    remote: str
+    """`remote:` or `remote:folder`; no secret stands in it."""
+
+    config: Path
+    """The configuration file; only its path is on a command line."""
+
+    transfers: int = 4
+    program: str = "rclone"
+    options: tuple[str, ...] = COMMON
+
+    @cached_property
+    def own_algorithm(self) -> str | None:
+        """Best checksum that the remote computes itself, or None."""
+        features = json.loads(self._run("backend", "features", self._at("")) or "{}")
+        hashes = features.get("Hashes") or ()
+        return next((name for name in HASHERS if name in hashes), None)
+
+    @property
+    def algorithm(self) -> str:
+        """As the remote computes it, else SHA-256 of what is read back."""
+        return self.own_algorithm or "sha256"
+
+    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
+        """Copy files, those of one local tree by one rclone."""
+        for root, several in _by_root(uploads).items():
+            yield from self._copy(root, several)
+
+    def stat(self, path: str) -> RemoteFile | None:
+        """Describe the file at *path*."""
+        found = self._list("--stat", path)
+        if not found:
+            return None
+        digests = {} if self.own_algorithm else self._read_back(path)
+        return self._describe(path, found, next(iter(digests.values()), None))
+
+    def list(self, folder: str) -> Iterator[RemoteFile]:
+        """Describe the files below *folder*."""
+        listed = self._list("-R", "--files-only", folder) or ()
+        digests = self._read_back(folder) if listed and not self.own_algorithm else {}
+        for found in listed:
+            path = found["Path"]
+            yield self._describe(f"{folder}/{path}", found, digests.get(path))
+
+    def delete(self, path: str) -> None:
+        """Remove *path*; a missing file is fine."""
+        self._run("deletefile", self._at(path), allowed=ABSENT)
+
+    def _copy(self, root: Path | None, uploads: Sequence[Upload]) -> Iterator[Upload]:
+        if root is None:
+            for upload in uploads:
+                self._run("copyto", "--ignore-times", str(upload.source), self._at(upload.path))
+                yield upload
+            return
+        waiting = {upload.path: upload for upload in uploads}
+        arguments = (
+            # what is sent was found to differ, and a remote without checksums would compare sizes
+            *("copy", str(root), self._at(""), "--files-from-raw=-", "--no-traverse", "-v"),
+            *("--checksum" if self.own_algorithm else "--ignore-times", "--stats=0"),
+            *(f"--transfers={self.transfers}", f"--checkers={self.transfers}"),
+        )
+        for line in self._talk(arguments, "".join(f"{path}\n" for path in waiting)):
+            path = line.get("object", "")
+            if path in waiting and "Copied" in line.get("msg", ""):
+                yield waiting.pop(path)
+        yield from waiting.values()
+
+    def _list(self, *arguments: str) -> Any:
+        *options, path = arguments
+        own = self.own_algorithm
+        wanted = ("--hash", f"--hash-type={own}") if own else ()
+        command = ("lsjson", "--no-modtime", "--no-mimetype", *wanted, *options, self._at(path))
+        text = self._run(*command, allowed=ABSENT)
+        return None if text is None else json.loads(text)
+
+    def _describe(self, path: str, found: dict[str, Any], read_back: str | None) -> RemoteFile:
+        digest = found.get("Hashes", {}).get(self.own_algorithm) or read_back
+        return RemoteFile(path, found["Size"], digest)
+
+    def _read_back(self, path: str) -> dict[str, str]:
+        """Fetch what a remote without checksums holds; path → SHA-256."""
+        command = ("hashsum", "sha256", "--download", self._at(path))
+        lines = (self._run(*command, allowed=ABSENT) or "").splitlines()
+        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+
+    def _at(self, path: str) -> str:
+        """
+        Name a path on the remote.
+
+        >>> RcloneDrive("d", "box:data", Path("c"))._at("a/b"), RcloneDrive(
+        ...     "d", "box:", Path("c")
+        ... )._at("a")
+        ('box:data/a/b', 'box:a')
+        """
+        parts = self.remote if self.remote.endswith((":", "/")) else f"{self.remote}/"
+        return f"{parts}{path}" if path else self.remote
+
+    def _run(self, *arguments: str, allowed: tuple[int, ...] = ()) -> str | None:
+        """Give what rclone prints; None when it ends with a code of *allowed*."""
+        ended = subprocess.run(
+            self._command(arguments), capture_output=True, text=True, check=False
+        )
+        if ended.returncode in allowed:
+            return None
+        if ended.returncode:
+            raise self._fault(_said(ended.stderr.splitlines()))
+        return ended.stdout
+
+    def _talk(self, arguments: Sequence[str], text: str) -> Iterator[dict[str, Any]]:
+        """Run rclone on the list *text*; give the lines of its log as they come."""
+        faults: list[str] = []
+        with subprocess.Popen(
+            self._command(arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as child:
+            assert child.stdin is not None
+            assert child.stderr is not None
+            try:
+                child.stdin.write(text)
+                child.stdin.close()
+                for line in child.stderr:
+                    event = _event(line)
+                    if event.get("level") in ("error", "fatal", "critical"):
+                        faults.append(_words(event))
+                    yield event
+            except BaseException:  # nobody listens any more
+                child.terminate()
+                raise
+        if child.returncode:
+            raise self._fault(faults[-1] if faults else f"exit {child.returncode}")
+
+    def _command(self, arguments: Sequence[str]) -> Sequence[str]:
+        return (self.program, f"--config={self.config}", *self.options, *arguments)
+
+    def _fault(self, words: str) -> DriveFaultError:
+        return fault(meaning(words), self.name, words)
+
+
+def check_rclone(program: str) -> None:
+    """
+    See that rclone is there.
+
+    Raises:
+        DriveError: with how to install it.
+    """
+    try:
+        subprocess.run([program, "version"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise DriveError(f"{program} does not run; install it: apt-get install rclone") from error
+
+
+def _by_root(uploads: Iterable[Upload]) -> dict[Path | None, Sequence[Upload]]:
+    """Group files whose local path ends like the remote one by what stands before it."""
+    groups: dict[Path | None, list[Upload]] = {}
+    for upload in uploads:
+        source = upload.source.absolute().as_posix()
+        is_below = source.endswith(f"/{upload.path}")
+        root = Path(source.removesuffix(upload.path)) if is_below else None
+        groups.setdefault(root, []).append(upload)
+    return dict(groups)
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        return {"level": "info", "msg": line.strip()}
+    return event if isinstance(event, dict) else {}
+
+
+def _words(event: dict[str, Any]) -> str:
+    return ": ".join(str(event[key]) for key in ("object", "msg") if event.get(key))
+
+
+def _said(lines: Sequence[str]) -> str:
+    events = [_event(line) for line in lines if line.strip()]
+    worst = [_words(e) for e in events if e.get("level") != "warning"]
+    return worst[-1] if worst else "no message"

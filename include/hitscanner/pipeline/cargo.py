@@ -1,0 +1,155 @@
+"""What a finished cycle consists of: the files that are published, and their checksums."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hitscanner.domain.cycle import Cycle
+from hitscanner.domain.quorum import State
+from hitscanner.errors import UsageError
+from hitscanner.infra.digests import digest_of
+from hitscanner.infra.drives import Upload
+from hitscanner.infra.files import sha256_hex
+from hitscanner.infra.store import Store
+from hitscanner.pipeline.gate import read_manifest
+
+PUBLISHABLE = (State.COMPLETE, State.PARTIAL)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One published file."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+    expired: Mapping[str, str] | None = None
+    """Checksums by algorithm of a file that is on the drives only; None while it is here."""
+
+    def digest(self, store: Store, algorithm: str) -> str | None:
+        """Give the checksum that a drive with *algorithm* must answer."""
+        if algorithm == "sha256":
+            return self.sha256
+        if self.expired is not None:
+            return self.expired.get(algorithm)
+        return digest_of(store.local(self.path), algorithm)
+
+    def upload(self, store: Store) -> Upload:
+        """Say what to send."""
+        return Upload(self.path, store.local(self.path), self.sha256)
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """All files of a cycle, the manifest last: it appears when all else is there."""
+
+    cycle: Cycle
+    pieces: tuple[Piece, ...]
+    sums_sha256: str
+    """Of `manifest.sha256`: another value is another content."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Everything together."""
+        return sum(piece.size_bytes for piece in self.pieces)
+
+
+def cargo(store: Store, cycle: Cycle) -> Cargo:
+    """
+    List what *cycle* consists of and write its `manifest.sha256`; the same files, the same bytes.
+
+    Raises:
+        UsageError: when the cycle is not finished.
+    """
+    state = read_manifest(store, cycle).state
+    if state not in PUBLISHABLE:
+        raise UsageError(f"{cycle} is {state}; only a complete or partial cycle is published")
+    expired = read_expired(store, cycle)
+    here = cycle_files(store, cycle)
+    away = [piece for path, piece in expired.items() if path not in here]
+    pieces = [*away, *(_piece(store, path) for path in here)]
+    lines = sha256_lines({piece.path: piece.sha256 for piece in pieces})
+    store.write(sums_path(cycle), lines)
+    return Cargo(cycle, (_piece(store, sums_path(cycle)), *pieces), sha256_hex(lines))
+
+
+def cycle_files(store: Store, cycle: Cycle) -> list[str]:
+    """Give the paths that are here and published, the manifest last."""
+    found = sorted({file for folder in cycle_folders(store, cycle) for file in store.files(folder)})
+    ours = {cycle.manifest, sums_path(cycle)}
+    published = [f for f in found if f not in ours and not f.startswith(f"{load_folder(cycle)}/")]
+    return [*published, cycle.manifest]
+
+
+def cycle_folders(store: Store, cycle: Cycle) -> list[str]:
+    """Give the folders in which a cycle's files are, those of later schemas included."""
+    places = ["", *(f"{REPROCESSED}/{version}/" for version in store.folders(REPROCESSED))]
+    derived = [
+        f"{place}{folder}"
+        for place in places
+        for folder in (cycle.topology, *_tables(store, cycle, place))
+    ]
+    return [cycle.raw, cycle.folder, *derived]
+
+
+REPROCESSED = "reprocessed"
+"""Folder of `schema=VERSION` folders: tables that a later program made of the same raw data."""
+
+
+def sums_path(cycle: Cycle) -> str:
+    """Name the file that `sha256sum --check` reads."""
+    return f"{cycle.folder}/manifest.sha256"
+
+
+def load_folder(cycle: Cycle) -> str:
+    """Name the folder of what each drive holds; it is not published."""
+    return f"{cycle.folder}/load"
+
+
+def expired_path(cycle: Cycle) -> str:
+    """Name the list of files that are on the drives only."""
+    return f"{load_folder(cycle)}/_expired.json"
+
+
+def read_expired(store: Store, cycle: Cycle) -> dict[str, Piece]:
+    """Give the files that may have been removed here, by path."""
+    if not store.exists(expired_path(cycle)):
+        return {}
+    found = json.loads(store.read(expired_path(cycle)))
+    return {
+        path: Piece(path, each["size_bytes"], each["digests"]["sha256"], each["digests"])
+        for path, each in sorted(found.items())
+    }
+
+
+def finished_cycles(store: Store) -> list[Cycle]:
+    """Give the cycles that are published, oldest first."""
+    cycles = [
+        Cycle(name, cycle)
+        for name in store.folders("cycles")
+        for cycle in store.folders(f"cycles/{name}")
+    ]
+    finished = [
+        cycle
+        for cycle in cycles
+        if store.exists(cycle.manifest) and read_manifest(store, cycle).state in PUBLISHABLE
+    ]
+    return sorted(finished, key=lambda cycle: (cycle.cycle, cycle.list))
+
+
+def sha256_lines(files: Mapping[str, str]) -> bytes:
+    r"""
+    Give the text that `sha256sum --check` reads, sorted by path.
+
+    >>> sha256_lines({"b": "02", "a": "01"})
+    b'01  a\n02  b\n'
+    """
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items())).encode()
+
+
+def _piece(store: Store, path: str) -> Piece:
+    return Piece(path, store.local(path).stat().st_size, store.sha256(path))
+
+
+def _tables(store: Store, cycle: Cycle, place: str) -> list[str]:
+    return [cycle.table(table) for table in store.folders(f"{place}tables")]
