@@ -199,6 +199,8 @@ step_venv() {
         return 0
     fi
     [ -x "$VENV/bin/python" ] || python3 -m venv "$VENV"
+    [ -x "$VENV/bin/uv" ] || "$VENV/bin/python" -m ensurepip >/dev/null ||
+        die "$VENV has no pip; remove the folder and run this again"
     [ -x "$VENV/bin/uv" ] || "$VENV/bin/python" -m pip -q --disable-pip-version-check \
         --no-input install "uv==$UV_VERSION" >&2 || die "pip could not install uv $UV_VERSION"
     UV_CACHE_DIR=$CACHE/uv
