@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer};
-use parquet::data_type::ByteArray;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
-use super::column::{Column, Dictionary, Presence, Values};
+use super::column::{Column, Presence, Values};
 use super::schema::Plan;
+use super::text;
 
 /// An encoded column, ready to be put into a file.
 #[derive(Debug)]
@@ -23,6 +23,11 @@ pub struct Chunk {
 /// # Errors
 /// If the crate refuses, which only a column of the wrong type can cause.
 pub fn encode(plan: &Plan, index: usize, column: &Column) -> Result<Chunk> {
+    if let Values::Text(ids, dictionary) = &column.values
+        && !dictionary.is_empty()
+    {
+        return text::encode(plan, index, column, ids, dictionary);
+    }
     let mut sink = TrackedWrite::new(Vec::new());
     let description = plan.schema.column(index);
     let is_optional = description.max_def_level() > 0;
@@ -40,8 +45,9 @@ fn write(writer: &mut ColumnWriter<'_>, values: &Values, levels: Option<&[i16]>)
         (ColumnWriter::Int64ColumnWriter(w), Values::I64(v)) => w.write_batch(v, levels, None),
         (ColumnWriter::DoubleColumnWriter(w), Values::F64(v)) => w.write_batch(v, levels, None),
         (ColumnWriter::BoolColumnWriter(w), Values::Bool(v)) => w.write_batch(v, levels, None),
-        (ColumnWriter::ByteArrayColumnWriter(w), Values::Text(ids, dictionary)) => {
-            w.write_batch(&texts(ids, dictionary), levels, None)
+        // Texts come here only if there is none in the whole column.
+        (ColumnWriter::ByteArrayColumnWriter(w), Values::Text(..)) => {
+            w.write_batch(&[], levels, None)
         }
         _ => Err(ParquetError::General("a column of another type".to_owned())),
     }
@@ -55,9 +61,4 @@ fn levels(presence: &Presence) -> Vec<i16> {
         levels.resize(levels.len() + *count as usize, i16::from(*is_there));
     }
     levels
-}
-
-fn texts(ids: &[u32], dictionary: &Dictionary) -> Vec<ByteArray> {
-    let known = dictionary.texts();
-    ids.iter().map(|id| known[*id as usize].clone()).collect()
 }

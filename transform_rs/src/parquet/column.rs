@@ -1,7 +1,6 @@
 //! Columns in memory: values, and which rows have none.
 
 use hashbrown::HashMap;
-use parquet::data_type::ByteArray;
 
 /// What a column holds, and how it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +48,9 @@ impl Field {
 #[derive(Debug, Default, Clone)]
 pub struct Dictionary {
     ids: HashMap<Vec<u8>, u32, foldhash::fast::FixedState>,
-    texts: Vec<ByteArray>,
+    /// The texts in PLAIN encoding: length, then bytes.
+    plain: Vec<u8>,
+    ends: Vec<u32>,
 }
 
 impl Dictionary {
@@ -65,18 +66,37 @@ impl Dictionary {
 
     /// Number `text` without looking whether it has a number already.
     pub fn append(&mut self, text: &[u8]) -> u32 {
-        self.texts.push(ByteArray::from(text.to_vec()));
-        self.texts.len() as u32 - 1
+        self.plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        self.plain.extend_from_slice(text);
+        self.ends.push(self.plain.len() as u32);
+        self.ends.len() as u32 - 1
+    }
+
+    /// How many texts there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Are there none?
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The texts in PLAIN encoding.
+    pub fn plain(&self) -> &[u8] {
+        &self.plain
     }
 
     /// The texts, in order of number.
-    pub fn texts(&self) -> &[ByteArray] {
-        &self.texts
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(from, to)| &self.plain[from as usize + 4..*to as usize])
     }
 
     fn clear(&mut self) {
         self.ids.clear();
-        self.texts.clear();
+        self.plain.clear();
+        self.ends.clear();
     }
 }
 
@@ -227,7 +247,7 @@ impl Column {
             (Values::F64(to), Values::F64(from)) => to.extend_from_slice(from),
             (Values::Bool(to), Values::Bool(from)) => to.extend_from_slice(from),
             (Values::Text(to, dictionary), Values::Text(from, texts)) => {
-                let ids: Vec<u32> = texts.texts().iter().map(|text| dictionary.intern(text.data())).collect();
+                let ids: Vec<u32> = texts.iter().map(|text| dictionary.intern(text)).collect();
                 to.extend(from.iter().map(|id| ids[*id as usize]));
             }
             _ => debug_assert!(false, "columns of different types"),

@@ -3,6 +3,8 @@
 pub mod chunk;
 pub mod column;
 pub mod file;
+pub mod hybrid;
 pub mod read;
 pub mod schema;
 pub mod table;
+pub mod text;
