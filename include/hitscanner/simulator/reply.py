@@ -61,7 +61,7 @@ class Responder:
     def __init__(self, world: World, counts: Counts) -> None:
         self._world = world
         self._counts = counts
-        self._epochs = [(at_us, Routes(then)) for at_us, then in reversed(world.epochs())]
+        self._epochs = list(reversed(_epochs(world)))
         """Those to come, the nearest last."""
         self._routes = self._epochs.pop()[1]
         self._habits = Habits(world)
@@ -90,6 +90,7 @@ class Responder:
     def _answer_probe(self, vp: VantagePoint, probe: Probe, now_us: int) -> list[Reply]:
         self._packets += 1
         while self._epochs and now_us >= self._epochs[-1][0]:
+            self._routes.forget()
             self._routes = self._epochs.pop()[1]
             self._cache.clear()
         owner = addressing.owner_of(probe.version, probe.dst)
@@ -270,6 +271,13 @@ class Responder:
         if owner is None or owner.kind != "prefix":
             return None
         return self._world.prefixes.get(owner.number)
+
+
+def _epochs(world: World) -> list[tuple[int, Routes]]:
+    epochs: list[tuple[int, Routes]] = []
+    for at_us, then in world.epochs():
+        epochs.append((at_us, Routes(then, epochs[-1][1] if epochs else None)))
+    return epochs
 
 
 def _answer_of_host(probe: Probe, src: int, quoted_ttl: int) -> tuple[int, bytes] | None:

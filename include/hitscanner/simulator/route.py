@@ -79,9 +79,12 @@ class Ended:
 class Routes:
     """Routes of a world; answers are cached by destination and by pairs of ASes, in bounds."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, before: "Routes | None" = None) -> None:
         self._world = world
-        self._as_routes = AsRoutes(world.routers, world.links.values())
+        self.as_routes = AsRoutes(world.routers, world.links.values())
+        # Events seldom touch links between ASes: what ASes agreed on stays then.
+        if before is not None and before.as_routes.business == self.as_routes.business:
+            self.as_routes = before.as_routes
         self._members: dict[int, list[int]] = {}
         for router in world.routers.values():
             self._members.setdefault(router.asn, []).append(router.id)
@@ -102,6 +105,11 @@ class Routes:
         hops, links, arrived, fixed = self._walk(vp, target, keys)
         ending, extra_us = self._ending(owner, len(hops)) if arrived else ("no_net", 0)
         return Route(self._labelled(hops), ending, hops[-1].delay_us + extra_us, fixed, links)
+
+    def forget(self) -> None:
+        """Free the caches; they hold on to this object, and nobody looks for such rings."""
+        self._inside.cache_clear()
+        self._leaving.cache_clear()
 
     def link_towards(self, router: int, vp: VantagePoint) -> int:
         """Return the link by which a router answers: the first of the equal ones, or `VP_LINK`."""
@@ -133,7 +141,7 @@ class Routes:
         asn, target_asn = self._world.routers[here].asn, self._world.routers[target].asn
         if asn == target_asn:
             return self._inside(target).get(here, ())
-        next_asn = self._as_routes.next_as(asn, target_asn)
+        next_asn = self.as_routes.next_as(asn, target_asn)
         return () if next_asn is None else self._leaving(asn, next_asn).get(here, ())
 
     def _links_to_router(self, target: int) -> _NextLinks:

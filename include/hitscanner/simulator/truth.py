@@ -67,7 +67,11 @@ class Truth:
 
     def __init__(self, world: World) -> None:
         states = {frozenset(then.links): then for _, then in world.epochs()}
-        self._states = [_State(world, Paths(then)) for then in states.values()]
+        self._states: list[_State] = []
+        paths = None
+        for then in states.values():
+            paths = Paths(then, paths)
+            self._states.append(_State(world, paths))
 
     def paths(self, probed: Flow, first_hop: int, gap_limit: int) -> list[TruePath]:
         """

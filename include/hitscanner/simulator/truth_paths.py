@@ -2,7 +2,7 @@
 Paths of a world by enumeration: the second opinion that the answering code is checked against.
 
 Nothing here calls `route` or `aspaths`. ASes agree on routes by telling each other, as BGP does,
-until nobody changes; inside an AS distances are taken from every router outwards.
+until nobody changes; inside an AS distances are taken to each end apart, and the least counts.
 """
 
 import heapq
@@ -45,14 +45,19 @@ class Offer:
 class Paths:
     """Enumerates every path that a world's routers could use."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, before: "Paths | None" = None) -> None:
         self._world = world
-        self._business = _business(world)
+        self.business = _business(world)
         self._members: dict[int, list[int]] = defaultdict(list)
         for router in world.routers.values():
             self._members[router.asn].append(router.id)
-        self._offers = lru_cache(maxsize=2048)(self._agree)
-        self._from = lru_cache(maxsize=100_000)(self._distances)
+        self.offers = lru_cache(maxsize=2048)(self._agree)
+        # Agreement takes the longest: as long as no link between ASes goes, it stays.
+        if before is not None and before.business == self.business:
+            self.offers = before.offers
+        self._from = lru_cache(maxsize=8192)(self._distances)
+        self._away = lru_cache(maxsize=8192)(self._nearest)
+        self._borders = lru_cache(maxsize=8192)(self._border_routers)
         self._next = lru_cache(maxsize=100_000)(self._next_links)
 
     def between(
@@ -101,7 +106,7 @@ class Paths:
         asn, target_asn = routers[here].asn, routers[target].asn
         if asn == target_asn:
             return self._towards(here, (target,))
-        offer = self._offers(target_asn).get(asn)
+        offer = self.offers(target_asn).get(asn)
         if offer is None:
             return ()
         crossing = tuple(
@@ -111,7 +116,7 @@ class Paths:
         )
         return crossing or self._towards(here, self._borders(asn, offer.path[0]))
 
-    def _borders(self, asn: int, next_asn: int) -> tuple[int, ...]:
+    def _border_routers(self, asn: int, next_asn: int) -> tuple[int, ...]:
         routers = self._world.routers
         return tuple(
             router
@@ -121,14 +126,22 @@ class Paths:
 
     def _towards(self, here: int, ends: tuple[int, ...]) -> tuple[int, ...]:
         """Links of *here* on a shortest path to the nearest of *ends*."""
-        routers = self._world.routers
-        away = min((self._from(here).get(end, 1 << 60) for end in ends), default=1 << 60)
+        routers, away = self._world.routers, self._away(ends)
         return tuple(
             near.link
             for near in self._world.neighbours[here]
             if routers[near.router].asn == routers[here].asn
-            and any(near.cost + self._from(near.router).get(end, 1 << 60) == away for end in ends)
+            and near.router in away
+            and near.cost + away[near.router] == away[here]
         )
+
+    def _nearest(self, ends: tuple[int, ...]) -> dict[int, int]:
+        """Return router → metric to the nearest of *ends*: the least of the distances to each."""
+        away: dict[int, int] = {}
+        for end in ends:
+            for router, steps in self._from(end).items():
+                away[router] = min(steps, away.get(router, steps))
+        return away
 
     def _distances(self, start: int) -> dict[int, int]:
         """Return router → metric from *start*, inside its AS."""
@@ -152,7 +165,7 @@ class Paths:
         while changed:
             told = changed
             changed = set()
-            for asn in sorted({near for teller in told for near in self._business[teller]}):
+            for asn in sorted({near for teller in told for near in self.business[teller]}):
                 best = self._best(asn, destination, held)
                 if best is not None and best != held.get(asn):
                     held[asn] = best
@@ -162,15 +175,16 @@ class Paths:
     def _best(self, asn: int, destination: int, held: dict[int, Offer]) -> Offer | None:
         if asn == destination:
             return held[asn]
-        offers = []
-        for near, rank in self._business[asn].items():
+        best: Offer | None = None
+        for near, rank in self.business[asn].items():
             theirs = held.get(near)
-            if theirs is None or asn in theirs.path:
-                continue
             # rank 2: near is our provider and tells its customers everything.
-            if rank == 2 or theirs.rank == 0:
-                offers.append(Offer(rank, theirs.length + 1, (near, *theirs.path)))
-        return min(offers, key=lambda offer: offer.order, default=None)
+            if theirs is None or (rank != 2 and theirs.rank != 0) or asn in theirs.path:
+                continue
+            offer = Offer(rank, theirs.length + 1, (near, *theirs.path))
+            if best is None or offer.order < best.order:
+                best = offer
+        return best
 
 
 def _business(world: World) -> dict[int, dict[int, int]]:
