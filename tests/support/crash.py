@@ -30,7 +30,9 @@ def steps(root: Path) -> None:
     for shard in transform.transformable(store, cycle):
         transform.convert(bench, shard)
     transform.merge(bench, cycle)
-    dock = load.Dock(store, [Given(FileDrive("folder", root / "drive"))], root / "scratch")
+    dock = load.Dock(
+        store, [Given(FileDrive("folder", root / "drive"))], root / "scratch", say=lambda line: None
+    )
     load.require(cycle, load.load(dock, cycle))
 
 

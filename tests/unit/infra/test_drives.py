@@ -106,8 +106,7 @@ def test_a_file_that_fails_leaves_the_others_alone(tmp_path):
             raise RefusedError("no")
 
     with pytest.raises(RefusedError):
-        for one in in_parallel(send, uploads, 2):
-            arrived.append(one.path)
+        arrived.extend(one.path for one in in_parallel(send, uploads, 2))
     assert sorted(arrived) == list("01245678")
 
 

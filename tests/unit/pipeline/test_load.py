@@ -75,17 +75,17 @@ def test_an_unfinished_cycle_is_not_published(measurement, drive):
 
 
 def test_the_manifest_is_sent_when_all_else_has_arrived(finished, drive):
-    class Watched(FileDrive):
-        order = []
+    order = []
 
+    class Watched(FileDrive):
         def _put(self, upload):
-            self.order.append(upload.path)
+            order.append(upload.path)
             super()._put(upload)
 
     watched = Watched("folder", drive.root)
     load(dock(finished, watched), finished.cycle)
 
-    assert watched.order[-1] == finished.cycle.manifest
+    assert order[-1] == finished.cycle.manifest
 
 
 class Lying(FileDrive):

@@ -125,7 +125,8 @@ class RcloneDrive:
 
     def delete(self, path: str) -> None:
         """Remove *path*; a missing file is fine."""
-        self._run("deletefile", self._at(path), allowed=ABSENT)
+        if self._list("--stat", path):  # deletefile of a missing file fails as any failure
+            self._run("deletefile", self._at(path))
 
     def _copy(self, root: Path | None, uploads: Sequence[Upload]) -> Iterator[Upload]:
         if root is None:
