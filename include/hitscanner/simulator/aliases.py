@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
 from hitscanner.simulator import addressing
 from hitscanner.simulator.addressing import Version
 from hitscanner.simulator.objects import Router
+from hitscanner.simulator.tables import read_alias_sets, read_routers
 from hitscanner.simulator.world import World
 
 Method = Literal["mercator", "ipid"]
@@ -77,6 +79,16 @@ def score_aliases(world: World, sets: Iterable[Iterable[str]], seen: Iterable[st
         false_pairs=_shown(found - true),
         missed_pairs=_shown(resolvable - found),
     )
+
+
+def score_alias_tables(world: World, alias_sets: Path, links: Path) -> AliasScore:
+    """
+    Score the alias sets of a cycle, among the router addresses in its links.
+
+    Raises:
+        TableError: if a table is missing or not of the expected form.
+    """
+    return score_aliases(world, read_alias_sets(alias_sets), read_routers(links))
 
 
 def methods_for(router: Router, version: Version) -> frozenset[Method]:

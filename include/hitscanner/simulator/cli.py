@@ -9,6 +9,7 @@ import typer
 from hitscanner.errors import UsageError
 from hitscanner.simulator import addressing, lifecycle
 from hitscanner.simulator import score as scoring
+from hitscanner.simulator.aliases import AliasScore, score_alias_tables
 from hitscanner.simulator.lifecycle import Status
 from hitscanner.simulator.truth import TruePath, Truth, flow_of
 from hitscanner.simulator.world import World, WorldSpec, generate
@@ -131,12 +132,15 @@ def truth(
 def score(
     traces: Annotated[list[Path], typer.Option(help="Parquet files or folders of `traces`.")],
     links: Annotated[Path, typer.Option(help="The merged links, Parquet.")],
+    alias_sets: Annotated[Path | None, typer.Option(help="Their alias sets, Parquet.")] = None,
     world_file: WorldFile = _WORLD,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a cycle's links with the truth; exit 2 if one is false or missing."""
-    result = scoring.score(World.load(world_file), traces, links)
+    """Compare a cycle with the truth; exit 2 if a link is false or missing."""
+    made = World.load(world_file)
+    result = scoring.score(made, traces, links)
+    aliases = None if alias_sets is None else score_alias_tables(made, alias_sets, links)
     lines = [
         (
             f"links: precision {result.precision:.4f}, recall {result.recall:.4f}"
@@ -145,8 +149,19 @@ def score(
         *(f"false:  {f.near} {f.far} x{f.count}: {f.reason}" for f in result.false_links),
         *(f"missed: {f.near} {f.far} x{f.count}: {f.reason}" for f in result.missed_links),
     ]
+    if aliases is not None:
+        lines.append(_alias_line(aliases))
     whole = result.precision == 1.0 and result.recall == 1.0
-    _answer(result.to_json(), lines, as_json=as_json, code=_DONE if whole else _IN_PART)
+    found = {"alias_sets": None if aliases is None else aliases.to_json()}
+    _answer(result.to_json() | found, lines, as_json=as_json, code=_DONE if whole else _IN_PART)
+
+
+def _alias_line(found: AliasScore) -> str:
+    by_method = ", ".join(f"{name} {part:.4f}" for name, part in found.recall_by_method.items())
+    return (
+        f"alias sets: precision {found.precision:.4f}, recall {found.recall:.4f} ({by_method};"
+        f" {found.found} pairs found, {found.resolvable} resolvable, {found.hidden} not)"
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

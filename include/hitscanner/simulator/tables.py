@@ -76,6 +76,31 @@ def read_links(path: Path) -> list[FoundLink]:
     return [_link(row) for row in rows]
 
 
+def read_routers(path: Path) -> list[str]:
+    """
+    Return the addresses of routers in a merged table of links: all but destinations.
+
+    Raises:
+        TableError: naming the file or the column that is missing.
+    """
+    files = _files(path)
+    near, far = _select('"in"', files), _select('case when is_dest then null else "out" end', files)
+    return sorted({str(row[0]) for row in [*near, *far] if row[0] is not None})
+
+
+def read_alias_sets(path: Path) -> list[list[str]]:
+    """
+    Return the sets of a table `alias_sets`: rows of set number and address.
+
+    Raises:
+        TableError: naming the file or the column that is missing.
+    """
+    sets: dict[int, list[str]] = {}
+    for number, address in _select("alias_set, addr", _files(path)):
+        sets.setdefault(number, []).append(str(address))
+    return list(sets.values())
+
+
 def _trace(row: tuple[Any, ...]) -> Trace:
     vp, src, dst, method, sport, dport, first_hop, gap_limit, stop_reason, hop_count = row
     version, dst_value = addressing.parse(str(dst))

@@ -2,10 +2,11 @@
 
 import pytest
 
-from hitscanner.simulator.addressing import link_address, to_address
-from hitscanner.simulator.aliases import score_aliases
+from hitscanner.simulator.addressing import link_address, router_address, to_address
+from hitscanner.simulator.aliases import score_alias_tables, score_aliases
 from hitscanner.simulator.objects import Router
 
+from .tables_of_scamper import write_parquet
 from .worlds import line
 
 
@@ -58,6 +59,24 @@ def test_recall_is_split_by_the_methods_that_could_have_found_a_pair(habits, ver
     a, b = interfaces(version)
 
     assert expected == score_aliases(world(**habits), [], a + b).recall_by_method
+
+
+def test_tables_of_a_cycle_are_scored_among_the_routers_in_its_links(tmp_path):
+    """The destination is no router; the set's loopback was never seen, and is true all the same."""
+    a, b = interfaces()
+    loopback = str(to_address(4, router_address(4, 2)))
+    links = [
+        {"in": a[0], "out": a[1], "is_dest": False, "stars": 0, "freq": 1},
+        {"in": b[0], "out": "100.96.0.1", "is_dest": True, "stars": 0, "freq": 1},
+    ]
+    sets = [{"alias_set": 1, "addr": address} for address in [*a, loopback]]
+    result = score_alias_tables(
+        world(),
+        write_parquet(sets, tmp_path / "alias_sets.parquet"),
+        write_parquet(links, tmp_path / "links.parquet"),
+    )
+
+    assert (result.precision, result.recall, result.found, result.resolvable) == (1.0, 1.0, 3, 1)
 
 
 def test_what_no_method_can_resolve_is_counted_apart():
