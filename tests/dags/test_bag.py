@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-DAGS = ("load", "traceroute", "transform")
+DAGS = ("alias_resolution", "load", "traceroute", "transform")
+STAGES = ("ally", "mercator", "radargun")
 FORM = (
     "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",
     "attempts", "rate_pps", "dealias", "plan_only", "min_vp_ratio", "min_target_ratio", "deadline",
@@ -65,9 +66,11 @@ def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
         if task["is_mapped"]
     }
 
-    assert sorted(mapped) == [
-        "convert", "load_cycle", "merge", "one_vantage_point.fetch", "one_vantage_point.start",
-    ]  # fmt: skip
+    lanes = ["one_vantage_point.fetch", "one_vantage_point.start"]
+    of_stages = [f"{stage}.{lane}" for stage in STAGES for lane in lanes]
+    assert sorted(mapped) == sorted(
+        ["convert", "load_cycle", "merge", "resolve", *lanes, *of_stages]
+    )
     assert all(mapped.values())
 
 
@@ -90,15 +93,26 @@ def test_the_gate_runs_if_every_lane_failed_but_not_if_plan_failed(facts):
     assert gate["outlets"] == ["raw_traces"]
 
 
-def test_nothing_but_the_gate_looks_past_a_failure(facts):
+def test_nothing_but_a_gate_looks_past_a_failure(facts):
     rules = {
         task_id: task["trigger_rule"]
         for dag in facts["dags"].values()
         for task_id, task in dag["tasks"].items()
-        if task["trigger_rule"] != "all_success"
+        if task["trigger_rule"] not in ("all_success", "none_failed")
     }
 
-    assert list(rules) == ["gate"]
+    assert sorted(rules) == sorted(["gate", *(f"{stage}.gate" for stage in STAGES)])
+
+
+def test_a_skipped_method_does_not_keep_the_next_one_from_running(facts):
+    tasks = facts["dags"]["alias_resolution"]["tasks"]
+    patient = {name for name, task in tasks.items() if task["trigger_rule"] == "none_failed"}
+
+    assert patient == {"resolve", *(f"{stage}.plan" for stage in STAGES)}
+    assert tasks["ally.plan"]["upstream"] == ["find_cycles", "mercator.judge"]
+    assert tasks["radargun.plan"]["upstream"] == ["ally.judge", "find_cycles"]
+    assert tasks["resolve"]["upstream"] == ["find_cycles", "radargun.judge"]
+    assert tasks["resolve"]["outlets"] == ["alias_evidence"]
 
 
 def test_links_are_merged_only_after_every_shard_was_converted(facts):
@@ -111,6 +125,7 @@ def test_links_are_merged_only_after_every_shard_was_converted(facts):
 def test_assets_chain_the_dags(facts):
     assert "name='raw_traces'" in facts["dags"]["transform"]["schedule"]
     assert "name='topology_tables'" in facts["dags"]["load"]["schedule"]
+    assert "name='topology_tables'" in facts["dags"]["alias_resolution"]["schedule"]
 
 
 def test_a_run_that_several_events_started_is_for_all_their_cycles(facts):

@@ -55,6 +55,13 @@ class AliasParams(BaseModel):
         title="Methods",
         description="a list of mercator, ally, radargun; they are used in this order",
     )
+    iffinder: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")], ...] = Field(
+        default=(),
+        title="Files of iffinder",
+        description="a list of names of iffinder or miniffinder output files in HOME/aliases, "
+        "taken as evidence too",
+        examples=[["2026-11.iffout"]],
+    )
     rate_pps: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
         default=100,
         title="Packets per second",

@@ -24,7 +24,7 @@ Why = Literal["mate", "next", "previous", "distance"]
 `previous`: both come after one; `distance`: neighbours in numbering that are as far away.
 """
 
-RULES: tuple[Why, ...] = ("mate", "next", "previous", "distance")
+RULES: tuple[Why, ...] = ("mate", "next", "distance", "previous")
 """The likeliest first: a limit cuts from the end."""
 
 WIDEST = 12

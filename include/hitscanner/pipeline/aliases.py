@@ -1,0 +1,319 @@
+"""
+Have addresses tested for aliases, method after method, and join what the tests say.
+
+Each method is a *stage*: a cycle of its own list (`sample-mercator`), with a plan, shards, a gate
+and a manifest like any other, so that everything that holds for traces holds for it.  Later stages
+ask only what the earlier ones left open.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hitscanner import __version__
+from hitscanner.domain.alias_params import AliasParams, stage_list
+from hitscanner.domain.alias_sets import Evidence, Resolution, address_key, pairs_of, resolve
+from hitscanner.domain.alias_tasks import METHODS, AliasMethod, AliasTask, addresses_of, deal
+from hitscanner.domain.alias_tasks import packets_of as packets_of_task
+from hitscanner.domain.candidates import (
+    SeenLink,
+    candidate_pairs,
+    groups_of,
+    router_addresses,
+)
+from hitscanner.domain.cycle import Cycle, Shard, cycle_number, list_number
+from hitscanner.domain.do_not_probe import DoNotProbe
+from hitscanner.domain.hosts import VantagePoint
+from hitscanner.domain.iffinder import parse_iffinder
+from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
+from hitscanner.domain.params import TracerouteParams
+from hitscanner.domain.quorum import State
+from hitscanner.errors import UsageError
+from hitscanner.infra.files import scratch_folder, sha256_hex
+from hitscanner.infra.parquet import read_table, write_table
+from hitscanner.infra.store import Store
+from hitscanner.pipeline.alias_evidence import Row, judge, read_records, read_rows, write_rows
+from hitscanner.pipeline.gate import read_manifest
+from hitscanner.pipeline.plan import Plan, Request, VantagePointPlan, name_cycle, shards_of
+from hitscanner.pipeline.transform import Workbench, transformable
+
+BYTES_PER_PACKET = 60
+"""Size of a probe and its reply in warts, for estimates only."""
+
+TABLE = "aliases"
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One run of alias resolution: what is asked, for which cycles, by whom, when."""
+
+    params: AliasParams
+    cycles: tuple[Cycle, ...]
+    """Whose addresses are tested; not empty."""
+
+    run_id: str
+    logical_time: datetime
+
+    def stage(self, store: Store, method: AliasMethod) -> tuple[Cycle, bool]:
+        """Name the cycle of a stage; say whether it was planned before."""
+        request = Request(TracerouteParams(), self.run_id, self.logical_time)
+        return name_cycle(store, stage_list(self.cycles[-1].list, method), request)
+
+
+def wanted_cycles(store: Store, cycles: Iterable[Cycle]) -> list[Cycle]:
+    """Give those of *cycles* whose traceroute run asked for alias resolution."""
+    return [c for c in cycles if read_manifest(store, c).asked.params.get("dealias")]
+
+
+def links_of(store: Store, cycle: Cycle) -> list[SeenLink]:
+    """
+    Read the merged links of a cycle.
+
+    Raises:
+        UsageError: when there are none.
+    """
+    path = f"{cycle.topology}/links.parquet"
+    if not store.exists(path):
+        raise UsageError(f"{cycle} has no links; run transform for it first")
+    columns = ('"in"', '"out"', "is_dest", "stars", "ttl")
+    rows = read_table([store.local(path)], columns)
+    return [SeenLink(str(a), str(b), bool(d), int(s), int(t)) for a, b, d, s, t in rows]
+
+
+def plan_stage(
+    store: Store,
+    vps: Sequence[VantagePoint],
+    dnp: DoNotProbe,
+    asking: Asking,
+    method: AliasMethod,
+) -> Plan:
+    """
+    Plan one method's tests; the same store and asking give the same bytes.
+
+    Raises:
+        UsageError: when a cycle has no links.
+    """
+    cycle, _ = asking.stage(store, method)
+    links = [link for each in asking.cycles for link in links_of(store, each)]
+    tasks = choose(method, links, _rows_so_far(store, asking), asking.params)
+    kept = [t for t in tasks if not any(dnp.covers(a) for a in addresses_of(t.line))]
+    parts = {vp: part for vp, part in deal(kept, [vp.name for vp in vps]).items() if part}
+    texts = {vp: "".join(f"{t.line}\n" for t in part).encode() for vp, part in parts.items()}
+    excluded = len(tasks) - len(kept)
+    params = {**asking.params.as_conf(), "method": method, "cycles": [*map(str, asking.cycles)]}
+    asked = Asked(
+        params=params,
+        run_id=asking.run_id,
+        logical_time=asking.logical_time.astimezone(UTC).isoformat(),
+        list_sha256=sha256_hex("".join(f"{t.line}\n" for t in tasks).encode()),
+        dnp_sha256=dnp.sha256,
+        vantage_points=sorted(vp.name for vp in vps),
+        targets=len(tasks),
+        excluded={"do-not-probe": excluded} if excluded else {},
+        excluded_assignments=excluded,
+        shards=[
+            PlannedShard(
+                vp=vp, shard="0000", targets=len(parts[vp]), targets_sha256=sha256_hex(text)
+            )
+            for vp, text in sorted(texts.items())
+        ],
+        versions={"hitscanner": __version__},
+    )
+    manifest = CycleManifest(list=cycle.list, cycle=cycle.cycle, state=State.PLANNED, asked=asked)
+    files = {cycle.do_not_probe: dnp.text.encode()}
+    named = {vp.name: vp for vp in vps}
+    for shard, planned in zip(shards_of(manifest), asked.shards, strict=True):
+        files[shard.targets] = texts[shard.vp]
+        files[shard.job] = _job(shard, planned, named[shard.vp], asked, asking.params)
+    lines = tuple(_line(named[vp], part, asking.params) for vp, part in sorted(parts.items()))
+    return Plan(cycle, manifest, files, lines)
+
+
+def choose(
+    method: AliasMethod, links: Sequence[SeenLink], so_far: Sequence[Row], params: AliasParams
+) -> list[AliasTask]:
+    """
+    Choose the tests of a stage from the links and from what the earlier stages found.
+
+    IP identifiers are IPv4's: IPv6 addresses are tested by mercator only (Debian's scamper lacks
+    what speedtrap needs to draw fragment identifiers from routers).
+
+    >>> link = SeenLink("192.0.2.1", "192.0.2.5", False, 0, 1)
+    >>> [task.line for task in choose("mercator", [link], [], AliasParams())]
+    ['mercator 192.0.2.1', 'mercator 192.0.2.5']
+    """
+    if method == "mercator":
+        chosen = router_addresses(links)[: params.max_addresses]
+        return [AliasTask("mercator", (address,)) for address in chosen]
+    pairs = _open_pairs(links, so_far, params.max_pairs)
+    if method == "ally":
+        return [AliasTask("ally", pair) for pair in pairs]
+    groups = groups_of(_unsure(pairs, so_far), params.group)
+    return [AliasTask("radargun", tuple(group)) for group in groups]
+
+
+def _open_pairs(
+    links: Sequence[SeenLink], so_far: Sequence[Row], limit: int
+) -> list[tuple[str, str]]:
+    """
+    Give the candidates that mercator left open.
+
+    A router that answers from one address for all of them is known by it: two addresses with two
+    such answers need no further test.
+    """
+    v4 = [link for link in links if ":" not in link.near and ":" not in link.far]
+    known = {row.a for row in so_far if row.method == "mercator" and row.verdict == "aliases"}
+    joined = pairs_of(resolve(_evidence(r for r in so_far if r.method == "mercator")).sets)
+    return [
+        (each.a, each.b)
+        for each in candidate_pairs(v4, limit)
+        if (each.a, each.b) not in joined and not {each.a, each.b} <= known
+    ]
+
+
+def _unsure(pairs: Iterable[tuple[str, str]], so_far: Sequence[Row]) -> list[tuple[str, str]]:
+    """
+    Give the pairs that ally found to be aliases, or could not tell; not those that it denied.
+
+    Two counters that happen to be close pass ally's five probes more easily than ten rounds.  An
+    address that never answered is not asked again.
+    """
+    ally = {(row.a, row.b): row for row in so_far if row.method == "ally"}
+    if not ally:
+        return list(pairs)
+    answered = {row.a for row in ally.values() if row.a_replies}
+    answered |= {str(row.b) for row in ally.values() if row.b_replies}
+    denied = {pair for pair, row in ally.items() if row.verdict == "not-aliases"}
+    return [pair for pair in pairs if pair not in denied and set(pair) <= answered]
+
+
+def convert(bench: Workbench, shard: Shard) -> str:
+    """
+    Judge the tests of one shard of a stage into the table `aliases`; give its path.
+
+    Raises:
+        TransformError: when hs-transform fails.
+    """
+    with scratch_folder(bench.scratch, shard.list, shard.cycle, shard.vp, TABLE) as folder:
+        jsonl, table = folder / "records.jsonl", folder / "aliases.parquet"
+        bench.program.convert("jsonl", jsonl, [bench.store.local(shard.raw)], shard.vp)
+        write_rows((row for r in read_records(jsonl) for row in judge(r, shard.vp)), table)
+        bench.store.put(shard.table(TABLE), table)
+    return shard.table(TABLE)
+
+
+def resolve_cycle(
+    bench: Workbench, asking: Asking, cycle: Cycle, files: Mapping[str, str]
+) -> dict[str, Any]:
+    """
+    Join the evidence of all stages into alias sets, and write them beside the cycle's links.
+
+    Writes `aliases.parquet` (evidence and counter-evidence), `alias_sets.parquet` and
+    `alias_conflicts.parquet`.  *files* holds the iffinder output to be taken as well.
+    """
+    rows = _rows_so_far(bench.store, asking)
+    others = [pair for name, text in files.items() for pair in parse_iffinder(text, name)]
+    seen = set(router_addresses(links_of(bench.store, cycle)))
+    evidence = [*_evidence(rows), *others]
+    mine = [e for e in evidence if e.a in seen or e.b in seen]
+    resolution = resolve(mine)
+    with scratch_folder(bench.scratch, cycle.list, cycle.cycle, TABLE) as folder:
+        _write(bench.store, cycle, folder, rows, others, resolution)
+    return {
+        "addresses": len(seen),
+        "sets": len(resolution.sets),
+        "in_sets": sum(map(len, resolution.sets)),
+        "conflicts": len(resolution.conflicts),
+    }
+
+
+def _write(
+    store: Store,
+    cycle: Cycle,
+    folder: Path,
+    rows: Sequence[Row],
+    others: Sequence[Evidence],
+    resolution: Resolution,
+) -> None:
+    taken = [Row("iffinder", "", e.a, e.b, "aliases", "D", 1, 0, 0) for e in others]
+    write_rows([*rows, *taken], folder / "aliases.parquet")
+    sets = [
+        (number, address)
+        for number, members in enumerate(resolution.sets, start=1)
+        for address in members
+    ]
+    write_table({"alias_set": "INTEGER", "addr": "VARCHAR"}, sets, folder / "alias_sets.parquet")
+    names = ("a", "b", "method", "against_a", "against_b", "against_method")
+    write_table(
+        dict.fromkeys(names, "VARCHAR"),
+        [tuple(getattr(c, name) for name in names) for c in resolution.conflicts],
+        folder / "alias_conflicts.parquet",
+    )
+    for name in ("aliases", "alias_sets", "alias_conflicts"):
+        store.put(f"{cycle.topology}/{name}.parquet", folder / f"{name}.parquet")
+
+
+def alias_sets(store: Store, cycle: Cycle) -> list[list[str]]:
+    """Read the alias sets of a cycle; none when alias resolution did not run for it."""
+    path = f"{cycle.topology}/alias_sets.parquet"
+    if not store.exists(path):
+        return []
+    sets: dict[int, list[str]] = {}
+    for number, address in read_table([store.local(path)], ("alias_set", "addr")):
+        sets.setdefault(number, []).append(address)
+    return [sorted(sets[number], key=address_key) for number in sorted(sets)]
+
+
+def _rows_so_far(store: Store, asking: Asking) -> list[Row]:
+    """Read the tables of the stages that this run has behind it."""
+    found: list[str] = []
+    for method in METHODS:
+        stage, is_planned = asking.stage(store, method)
+        if is_planned:
+            tables = (shard.table(TABLE) for shard in transformable(store, stage))
+            found += [table for table in tables if store.exists(table)]
+    return read_rows([store.local(table) for table in found])
+
+
+def _evidence(rows: Iterable[Row]) -> list[Evidence]:
+    return [evidence for row in rows if (evidence := row.evidence()) is not None]
+
+
+def _line(vp: VantagePoint, tasks: Sequence[AliasTask], params: AliasParams) -> VantagePointPlan:
+    rate_pps = min(params.rate_pps, vp.max_pps)
+    packets = sum(packets_of_task(task, params.rounds) for task in tasks)
+    return VantagePointPlan(
+        vp.name, len(tasks), rate_pps, -(-packets // rate_pps), packets * BYTES_PER_PACKET
+    )
+
+
+def _job(
+    shard: Shard, planned: PlannedShard, vp: VantagePoint, asked: Asked, params: AliasParams
+) -> bytes:
+    """Write `job.json` of kind dealias (docs/prober.md); no clock in it."""
+    job = {
+        "version": 1,
+        "kind": "dealias",
+        **shard.to_json(),
+        "list_id": list_number(shard.list),
+        "cycle_id": cycle_number(shard.cycle),
+        "source_addresses": {
+            "4": str(vp.source_v4) if vp.source_v4 else None,
+            "6": str(vp.source_v6) if vp.source_v6 else None,
+        },
+        "targets_sha256": planned.targets_sha256,
+        "dnp_sha256": asked.dnp_sha256,
+        "method": asked.params["method"],
+        "rounds": params.rounds,
+        "attempts": params.attempts,
+        "wait_s": params.wait_s,
+        "rate_pps": min(params.rate_pps, vp.max_pps),
+        "max_pps": vp.max_pps,
+        "slice_s": params.slice_s,
+        "max_clock_offset_s": 30,
+        "deadline_s": params.deadline_s,
+    }
+    return json.dumps(job, indent=2, sort_keys=True).encode() + b"\n"
