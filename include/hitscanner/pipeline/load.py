@@ -79,7 +79,7 @@ class Dock:
     scratch: Path
     connections: Connections = field(default_factory=FileConnections)
     say: Callable[[str], None] = print
-    after: Callable[[Drive], object] = id
+    after: Callable[[Drive], None] | None = None
     """Done with each drive that holds the cycle: its catalogue."""
 
 
@@ -178,7 +178,8 @@ def _load_one(dock: Dock, berth: Berth, wanted: Cargo) -> Loaded:
         drive = berth.open(dock.connections, dock.scratch)
         _converge(dock, drive, wanted)
         _write(dock.store, wanted.cycle, outcome)
-        dock.after(drive)
+        if dock.after:
+            dock.after(drive)
     except (HitscannerError, OSError) as error:
         words = str(error) if isinstance(error, HitscannerError) else f"{berth.name}: {error}"
         outcome = replace(outcome, state=FAILED, cause=words)
