@@ -12,12 +12,13 @@ from hitscanner.domain.inventory import Inventory, parse_inventory
 from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_traceroute_params
 from hitscanner.domain.targets import TargetList, parse_target_list
 from hitscanner.errors import InventoryError, TargetListError, UsageError
-from hitscanner.infra.drives import Connections, FileConnections, read_drives
+from hitscanner.infra.drives import Connections, Drive, FileConnections, read_drives
 from hitscanner.infra.files import check_room, disk_errors
 from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import LocalTransport, Transport
-from hitscanner.pipeline import gate, load, measure, plan, transform
+from hitscanner.pipeline import gate, load, measure, plan, prune, transform
+from hitscanner.pipeline.cargo import finished_cycles
 from hitscanner.pipeline.load import Dock
 from hitscanner.pipeline.plan import Plan, Sources
 from hitscanner.prober.build import build_pyz
@@ -107,15 +108,38 @@ class Pipeline:
 
     def load(self, cycle: dict[str, str]) -> dict[str, Any]:
         """Copy a cycle to every drive; raises when a required one does not hold it then."""
+        from hitscanner.pipeline.catalogue import alarm_of
+
         outcomes = load.load(self.dock(), _cycle(cycle))
         load.require(_cycle(cycle), outcomes)
-        return {**cycle, "drives": [vars(outcome) for outcome in outcomes]}
+        alarm = alarm_of(self.store, _cycle(cycle))
+        if alarm:
+            print(f"ALARM: {_cycle(cycle)}: {alarm}")
+        return {**cycle, "alarm": alarm, "drives": [vars(outcome) for outcome in outcomes]}
+
+    def unloaded(self) -> list[dict[str, str]]:
+        """Name the finished cycles that some drive is not known to hold."""
+        berths = read_drives(self.settings.drives).drive
+        cycles = [c for c in finished_cycles(self.store) if load.lacking(self.store, c, berths)]
+        return [{"list": cycle.list, "cycle": cycle.cycle} for cycle in cycles]
+
+    def prune(self, now: datetime, *, is_dry: bool = False) -> list[dict[str, Any]]:
+        """Remove raw data here that all required drives hold and whose time is over."""
+        days = read_drives(self.settings.drives).retention_days
+        outcomes = prune.prune(self.dock(), days, now, is_dry=is_dry)
+        return [outcome.to_json() for outcome in outcomes]
 
     def dock(self) -> Dock:
         """Read drives.toml; the drives are opened when they are needed."""
         scratch = self.settings.scratch / "drives"
         drives = read_drives(self.settings.drives)
-        return Dock(self.store, drives.drive, scratch, self.connections)
+        return Dock(
+            store=self.store,
+            berths=drives.drive,
+            scratch=scratch,
+            connections=self.connections,
+            after=lambda drive: _publish(self.store, drive, scratch, drives.licence),
+        )
 
     def progress_file(self, shard: Shard) -> Path:
         """Say where the prober of a local vantage point shows how far it is."""
@@ -187,6 +211,12 @@ def pipeline(settings: Settings | None = None, connections: Connections | None =
     """Build the pipeline of this installation; Airflow hands in its own *connections*."""
     settings = settings or Settings.from_environment()
     return Pipeline(settings, FolderStore(settings.store), connections or FileConnections())
+
+
+def _publish(store: Store, drive: Drive, scratch: Path, licence: str | None) -> None:
+    from hitscanner.pipeline.catalogue import publish  # DuckDB costs half a second
+
+    publish(store, drive, scratch, licence)
 
 
 def _cycle(names: dict[str, str]) -> Cycle:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import HitscannerError
@@ -37,6 +38,10 @@ class Kept:
     cycle: Cycle
     reason: str
 
+    def to_json(self) -> dict[str, Any]:
+        """Give the outcome as it travels between tasks."""
+        return {"cycle": str(self.cycle), "state": "kept", "reason": self.reason}
+
 
 @dataclass(frozen=True)
 class Pruned:
@@ -45,6 +50,11 @@ class Pruned:
     cycle: Cycle
     files: tuple[str, ...]
     size_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the outcome as it travels between tasks."""
+        removed = {"files": len(self.files), "size_bytes": self.size_bytes}
+        return {"cycle": str(self.cycle), "state": "removed", **removed}
 
 
 def prune(
@@ -70,7 +80,7 @@ def prune_cycle(
     for berth in _required(dock.berths):
         if reason := _not_held(dock, berth, cycle, files):
             return Kept(cycle, reason)
-    size_bytes = sum(int(each["size_bytes"]) for each in files.values())
+    size_bytes = sum(each["size_bytes"] for each in files.values())
     if not is_dry:
         _write_down(dock.store, cycle, files)
         for path in files:
@@ -119,7 +129,7 @@ def _not_loaded(dock: Dock, cycle: Cycle) -> str | None:
 
 
 def _not_held(
-    dock: Dock, berth: Berth, cycle: Cycle, files: Mapping[str, dict[str, object]]
+    dock: Dock, berth: Berth, cycle: Cycle, files: Mapping[str, dict[str, Any]]
 ) -> str | None:
     """Ask a drive for every raw file; say what is missing there."""
     try:
@@ -130,12 +140,8 @@ def _not_held(
         return f"drive {berth.name} cannot be asked: {error}"
     for path, file in files.items():
         there = held.get(path)
-        digests = file["digests"]
-        assert isinstance(digests, dict)
-        if there is None or (there.size_bytes, there.digest) != (
-            file["size_bytes"],
-            digests[algorithm],
-        ):
+        expected = (file["size_bytes"], file["digests"][algorithm])
+        if there is None or (there.size_bytes, there.digest) != expected:
             return f"drive {berth.name} does not hold {path}"
     return None
 
@@ -144,14 +150,14 @@ def _required(berths: Iterable[Berth]) -> list[Berth]:
     return [berth for berth in berths if berth.required]
 
 
-def _described(store: Store, path: str) -> dict[str, object]:
+def _described(store: Store, path: str) -> dict[str, Any]:
     """Give size and all checksums: a drive that is added later may compute any of them."""
     file = store.local(path)
     digests = {name: digest_of(file, name) for name in HASHERS}
     return {"size_bytes": file.stat().st_size, "digests": digests}
 
 
-def _write_down(store: Store, cycle: Cycle, files: Mapping[str, dict[str, object]]) -> None:
+def _write_down(store: Store, cycle: Cycle, files: Mapping[str, dict[str, Any]]) -> None:
     before = {
         path: {"size_bytes": piece.size_bytes, "digests": dict(piece.expired or {})}
         for path, piece in read_expired(store, cycle).items()
