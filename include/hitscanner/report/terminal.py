@@ -1,6 +1,7 @@
 """Show a summary in a terminal, or as plain text where there is none."""
 
 from io import StringIO
+from pathlib import Path
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -104,7 +105,7 @@ def _totals(summary: Summary) -> list[str]:
             f"recall {format_ratio(summary.score.recall)}"
         )
     if summary.missing.count:
-        where = f", listed in {summary.missing.file}" if summary.missing.file else ""
+        where = f", listed in {_from_here(summary.missing.file)}" if summary.missing.file else ""
         noun = "target" if summary.missing.count == 1 else "targets"
         lines.append(f"{summary.missing.count:,} {noun} missing{where}")
     return lines
@@ -129,8 +130,14 @@ def _file_table(summary: Summary) -> Table:
     table.add_column()
     table.add_column(overflow="fold")
     for what, path in summary.files.items():
-        table.add_row(what, str(path))
+        table.add_row(what, _from_here(path))
     return table
+
+
+def _from_here(path: Path) -> str:
+    """Write a path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def format_ms(value: float | None) -> str:
