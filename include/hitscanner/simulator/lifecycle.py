@@ -2,10 +2,8 @@
 
 import fcntl
 import hashlib
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -20,13 +18,12 @@ from pyroute2 import IPRoute, netns
 from hitscanner.errors import HitscannerError, MeasurementFailedError
 from hitscanner.simulator import control
 from hitscanner.simulator.faults import FaultError
-from hitscanner.simulator.serve import COUNTS_FILE, STATE_FILE, STATUS_FILE, write_json
+from hitscanner.simulator.made import POLL_S, Made, read_json, read_made, start_time
+from hitscanner.simulator.serve import COUNTS_FILE, STATE_FILE, STATUS_FILE
 from hitscanner.simulator.world import World
 
 _LOG_FILE, _LOCK_FILE = "serve.log", "lock"
 _READY_TIMEOUT_S = 120.0
-_STOP_TIMEOUT_S = 10.0
-_POLL_S = 0.05
 
 State = Literal["up", "starting", "crashed", "down"]
 
@@ -61,18 +58,6 @@ class Status:
         return asdict(self) | {"netns": list(self.netns)}
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What `up` made, written down before it makes it, so that `down` can always undo it."""
-
-    world: str
-    sha256: str
-    netns: tuple[str, ...]
-    pid: int | None = None
-    started: str | None = None
-    """Start time of the process by /proc: a pid alone may have been given to another."""
-
-
 def up(world_path: Path, state_dir: Path) -> Status:
     """
     Bring a world up and return when it answers.
@@ -90,20 +75,20 @@ def up(world_path: Path, state_dir: Path) -> Status:
     digest = hashlib.sha256(world_path.read_bytes()).hexdigest()
     state_dir.mkdir(parents=True, exist_ok=True)
     with _locked(state_dir):
-        made = _read_made(state_dir)
-        if made is not None and _is_alive(made):
+        made = read_made(state_dir)
+        if made is not None and made.is_alive:
             return _already_up(made, digest, state_dir)
         _undo(made, state_dir)
         names = tuple(vp.netns for vp in world.vantage_points)
         _refuse_foreign(names)
-        made = _Made(str(world_path.resolve()), digest, names)
-        write_json(state_dir / STATE_FILE, asdict(made))
+        made = Made(str(world_path.resolve()), digest, names)
+        made.note(state_dir)
         try:
             for name in names:
                 netns.create(name)
             _start(made, state_dir)
         except BaseException:
-            _undo(_read_made(state_dir), state_dir)
+            _undo(read_made(state_dir), state_dir)
             raise
     return status(state_dir)
 
@@ -114,9 +99,9 @@ def down(state_dir: Path) -> Status:
         return Status("down")
     _need_root()
     with _locked(state_dir):
-        made = _read_made(state_dir)
+        made = read_made(state_dir)
         if made is not None:
-            _stop(made)
+            made.stop()
         last = status(state_dir)
         _undo(made, state_dir)
     (state_dir / _LOCK_FILE).unlink(missing_ok=True)
@@ -127,12 +112,12 @@ def down(state_dir: Path) -> Status:
 
 def status(state_dir: Path) -> Status:
     """Return what is there; needs no rights and changes nothing."""
-    made = _read_made(state_dir)
+    made = read_made(state_dir)
     if made is None:
         return Status("down")
-    said = _read_json(state_dir / STATUS_FILE)
+    said = read_json(state_dir / STATUS_FILE)
     fresh = said.get("pid") == made.pid
-    state: State = "crashed" if not _is_alive(made) else "up" if fresh else "starting"
+    state: State = "crashed" if not made.is_alive else "up" if fresh else "starting"
     return Status(
         state,
         made.world,
@@ -167,7 +152,7 @@ def counts(state_dir: Path) -> dict[str, Any]:
         CannotSimulateError: nothing is up.
     """
     _ask(state_dir, {"kind": "counts"})
-    return _read_json(state_dir / COUNTS_FILE)
+    return read_json(state_dir / COUNTS_FILE)
 
 
 def clock_offset_s(state_dir: Path, vp: str) -> float:
@@ -200,7 +185,7 @@ def _need_root() -> None:
         raise CannotSimulateError("network namespaces need root; run it as root")
 
 
-def _already_up(made: _Made, digest: str, state_dir: Path) -> Status:
+def _already_up(made: Made, digest: str, state_dir: Path) -> Status:
     if made.sha256 != digest:
         raise CannotSimulateError(
             f"another world is up in {state_dir} ({made.world});"
@@ -229,7 +214,7 @@ def _has_devices(name: str) -> bool:
         netns.popns()
 
 
-def _start(made: _Made, state_dir: Path) -> None:
+def _start(made: Made, state_dir: Path) -> None:
     """Start the server in a session of its own, note its pid, wait until it says it is ready."""
     argv = [
         sys.executable,
@@ -254,19 +239,18 @@ def _start(made: _Made, state_dir: Path) -> None:
     if not said.strip().isdigit():
         raise SimulatorFailedError(f"the simulator did not start: {_last_words(state_dir)}")
     pid = int(said)
-    now_made = replace(made, pid=pid, started=_start_time(pid))
-    write_json(state_dir / STATE_FILE, asdict(now_made))
+    replace(made, pid=pid, started=start_time(pid)).note(state_dir)
     _wait_until_ready(pid, state_dir)
 
 
 def _wait_until_ready(pid: int, state_dir: Path) -> None:
     deadline = time.monotonic() + _READY_TIMEOUT_S
     while time.monotonic() < deadline:
-        if _read_json(state_dir / STATUS_FILE).get("pid") == pid:
+        if read_json(state_dir / STATUS_FILE).get("pid") == pid:
             return
-        if _start_time(pid) is None:
+        if start_time(pid) is None:
             raise SimulatorFailedError(f"the simulator stopped: {_last_words(state_dir)}")
-        time.sleep(_POLL_S)
+        time.sleep(POLL_S)
     raise SimulatorFailedError(
         f"the simulator was not ready in {_READY_TIMEOUT_S:.0f} s; try again"
     )
@@ -277,53 +261,15 @@ def _last_words(state_dir: Path) -> str:
     return lines[-1] if lines else "it said nothing"
 
 
-def _stop(made: _Made) -> None:
-    """End the server, gently first."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if made.pid is None or not _is_alive(made):
-            return
-        with suppress(ProcessLookupError):
-            os.kill(made.pid, number)
-        deadline = time.monotonic() + _STOP_TIMEOUT_S
-        while _is_alive(made) and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
-
-
-def _undo(made: _Made | None, state_dir: Path) -> None:
+def _undo(made: Made | None, state_dir: Path) -> None:
     """Remove server, namespaces and files; devices, addresses and routes go with the server."""
     if made is not None:
-        _stop(made)
+        made.stop()
         for name in set(made.netns) & set(netns.listnetns()):
             netns.remove(name)
     for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, STATE_FILE, control.SOCKET_FILE):
         (state_dir / name).unlink(missing_ok=True)
         (state_dir / f"{name}.partial").unlink(missing_ok=True)
-
-
-def _is_alive(made: _Made) -> bool:
-    return made.pid is not None and _start_time(made.pid) == made.started is not None
-
-
-def _start_time(pid: int) -> str | None:
-    """Return field 22 of /proc/PID/stat (proc(5)); None if there is no such process or it ended."""
-    try:
-        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return None
-    return None if after_name[0] == "Z" else after_name[19]
-
-
-def _read_made(state_dir: Path) -> _Made | None:
-    stored = _read_json(state_dir / STATE_FILE)
-    return _Made(**{**stored, "netns": tuple(stored["netns"])}) if stored else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pyroute2 import netns
 from hitscanner.simulator import lifecycle
 from hitscanner.simulator.faults import FaultError
 from hitscanner.simulator.lifecycle import CannotSimulateError, SimulatorFailedError
+from hitscanner.simulator.made import start_time
 from hitscanner.simulator.score import score
 from hitscanner.simulator.world import World, WorldFileError, WorldSpec, generate
 
@@ -43,7 +44,7 @@ def test_up_makes_a_namespace_each_and_down_leaves_nothing(world_file, state):
     assert down.state == "down"
     assert namespaces() == set()
     assert not state.exists()
-    assert lifecycle._start_time(up.pid) is None
+    assert start_time(up.pid) is None
 
 
 @root
