@@ -38,7 +38,7 @@ def block(data: bytes, at: int) -> tuple[int, int]:
 
 def addresses(record: bytes) -> list[tuple[int, int]]:
     """Return (offset, ttl) of each IPv4 address that a hop defines; the destination's has ttl 0."""
-    start, end = block(record, 8)
+    _start, end = block(record, 8)
     found = []
     mark = record.find(b"\x04\x01", end - 12, end)
     if mark >= 0:
@@ -47,7 +47,7 @@ def addresses(record: bytes) -> list[tuple[int, int]]:
     at = end + 2
     for _ in range(count):
         first, last = block(record, at)
-        # Fixed layout of scamper's hops: TTL first, transmit time (8 bytes) last, before it the address.
+        # scamper lays hops out so: TTL first, the address, then the transmit time (8 bytes).
         if record[last - 14 : last - 12] == b"\x04\x01":
             found.append((last - 12, record[first]))
         at = last
