@@ -2,12 +2,14 @@
 ### load: finished cycles onto the drives
 
 Starts by itself when `transform` has published tables, and handles every cycle that was published
-meanwhile. By hand it loads the cycles named; what a drive already holds is verified, not copied.
+meanwhile; once a day it also looks after every finished cycle that some drive does not hold yet.
+By hand it loads the cycles named; what a drive already holds is verified, not copied.
 
     airflow dags trigger load --conf '{"cycles": ["sample/20261122T030000Z"]}'
 
-`load_cycle` runs once per cycle: it copies the files to every configured drive and compares their
-checksums there.
+`load_cycle` runs once per cycle: it copies the files to every drive of `drives.toml`, compares
+their checksums there, and renews the drive's catalogue. Drives do not wait for each other; the
+task fails if one with `required = true` does not hold the cycle in the end, and says why.
 
 **After a failure** clear the red square: files that arrived whole are not sent again.
 """
@@ -15,10 +17,10 @@ checksums there.
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from hitscanner_airflow.assets import topology_tables
-from hitscanner_airflow.bridge import cycles_asked, verdicts
+from hitscanner_airflow.bridge import cycles_asked, is_scheduled, verdicts
 from hitscanner_airflow.params import CYCLES, form
 from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
 
@@ -26,7 +28,9 @@ from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
 @dag(
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
-    schedule=[topology_tables],
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 9 * * *", timezone="UTC"), assets=[topology_tables]
+    ),
     catchup=False,
     max_active_runs=1,  # two runs would send the same files twice at once
     dagrun_timeout=RUN_TIMEOUT,
@@ -38,7 +42,11 @@ def load() -> None:
     @task
     @verdicts
     def find_cycles() -> list[dict[str, str]]:
-        """Name the cycles of all triggering events, or those asked for."""
+        """Name the cycles of all triggering events, those asked for, or daily all unloaded."""
+        if is_scheduled():
+            from hitscanner.wiring import pipeline
+
+            return pipeline().unloaded()
         return cycles_asked()
 
     @task(
@@ -50,8 +58,9 @@ def load() -> None:
     def load_cycle(cycle: dict[str, str]) -> dict[str, Any]:
         """Copy one cycle to every drive and verify it there."""
         from hitscanner.wiring import pipeline
+        from hitscanner_airflow.connections import AirflowConnections
 
-        return pipeline().load(cycle)
+        return pipeline(connections=AirflowConnections()).load(cycle)
 
     load_cycle.expand(cycle=find_cycles())
 

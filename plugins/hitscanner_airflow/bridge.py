@@ -62,6 +62,11 @@ def asked() -> Asked:
     )
 
 
+def is_scheduled() -> bool:
+    """Say whether the clock started this run, not an asset and not a person."""
+    return str(get_current_context()["dag_run"].run_type) == "scheduled"
+
+
 def cycles_asked() -> list[dict[str, str]]:
     """
     Name the cycles this run is for: those of the parameter, else of every triggering event.

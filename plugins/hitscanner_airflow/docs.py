@@ -76,7 +76,10 @@ def runs(dag: Any) -> str:
         return f"`{dag.schedule}` UTC"
     if dag.schedule is None:
         return "by hand"
-    return "after " + ", ".join(f"`{asset.name}`" for asset in dag.schedule)
+    timed = getattr(dag.schedule, "timetable", None)
+    found = getattr(dag.schedule, "asset_condition", dag.schedule)
+    words = [f"`{asset.name}`" for asset in getattr(found, "objects", found)]
+    return f"after {', '.join(words)}" + (f", and `{timed.expression}` UTC" if timed else "")
 
 
 def emits(dag: Any) -> str:

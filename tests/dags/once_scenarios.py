@@ -132,7 +132,7 @@ def main(folder: Path) -> None:
     sys.modules["hitscanner.wiring"] = wiring
     codes, calls = {}, {}
     for name, (pipeline, argv) in SCENARIOS.items():
-        wiring.pipeline = lambda pipeline=pipeline: pipeline  # type: ignore[attr-defined] # a fake
+        wiring.pipeline = lambda pipeline=pipeline, **_: pipeline  # type: ignore[attr-defined] # a fake
         result = ["--result", str(folder / f"{name}.json")]
         codes[name] = once.main([*argv, "--logical-time", "2026-11-22T03:00:00", *result])
         calls[name] = pipeline.calls

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-DAGS = ("alias_resolution", "load", "traceroute", "transform")
+DAGS = ("alias_resolution", "load", "prune", "traceroute", "transform")
 STAGES = ("ally", "mercator", "radargun")
 FORM = (
     "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",
