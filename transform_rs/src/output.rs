@@ -96,26 +96,32 @@ impl Output {
     ///
     /// # Errors
     /// [`Error::Write`] if the system refuses; the partial file is then removed.
-    pub fn publish(mut self, rows: u64) -> Result<Written> {
-        self.finish().map_err(|source| self.fail(source))?;
-        Ok(Written {
-            path: self.path.clone(),
-            size_bytes: self.size_bytes,
-            sha256: self.sha.take().map(|sha| hex(&sha.finalize())),
-            rows,
-        })
+    pub fn publish(self, rows: u64) -> Result<Written> {
+        self.seal(rows)?.publish()
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    /// Make the file durable, without its name yet.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the system refuses; the partial file is then removed.
+    pub fn seal(mut self, rows: u64) -> Result<Sealed> {
+        self.settle().map_err(|source| self.fail(source))?;
+        Ok(Sealed { output: self, rows })
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
         match self.sink.take() {
             Some(Sink::File(mut buffered)) => {
                 buffered.flush()?;
-                buffered.get_ref().sync_all()?;
+                buffered.get_ref().sync_all()
             }
-            Some(Sink::Stream(mut buffered)) => buffered.flush()?,
-            Some(Sink::Stdout(mut out)) => out.flush()?,
-            None => {}
+            Some(Sink::Stream(mut buffered)) => buffered.flush(),
+            Some(Sink::Stdout(mut out)) => out.flush(),
+            None => Ok(()),
         }
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
         if let Some(partial) = &self.partial {
             fs::rename(partial, &self.path)?;
             self.partial = None;
@@ -126,6 +132,28 @@ impl Output {
 
     fn fail(&self, source: io::Error) -> Error {
         Error::Write { path: self.path.clone(), source }
+    }
+}
+
+/// A file that is complete and durable; dropped before [`Sealed::publish`], it leaves nothing.
+pub struct Sealed {
+    output: Output,
+    rows: u64,
+}
+
+impl Sealed {
+    /// Give the file its name.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the system refuses; the partial file is then removed.
+    pub fn publish(mut self) -> Result<Written> {
+        self.output.rename().map_err(|source| self.output.fail(source))?;
+        Ok(Written {
+            path: self.output.path.clone(),
+            size_bytes: self.output.size_bytes,
+            sha256: self.output.sha.take().map(|sha| hex(&sha.finalize())),
+            rows: self.rows,
+        })
     }
 }
 

@@ -5,12 +5,30 @@ use crate::decode::{Place, Visitor, visit};
 use crate::error::Result;
 use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
+use crate::warts::cursor::Fault;
+use crate::warts::dealias::Dealias;
+use crate::warts::kind::Kind;
+use crate::warts::other::Common;
+use crate::warts::ping::Ping;
 use crate::warts::trace::Trace;
+use crate::warts::tracelb::Tracelb;
 
 struct Check;
 
 impl Visitor for Check {
     fn trace(&mut self, _: Place<'_>, _: &Trace<'_>) {}
+
+    fn other(&mut self, at: Place<'_>, body: &[u8]) -> std::result::Result<bool, Fault> {
+        let tables = &at.span.tables;
+        match at.record.kind {
+            Kind::PING => Ping::decode(body, tables).map(drop)?,
+            Kind::DEALIAS => Dealias::decode(body, tables).map(drop)?,
+            Kind::TRACELB => Tracelb::decode(body, tables).map(drop)?,
+            kind if kind > Kind::DEALIAS && kind <= Kind::LAST => Common::decode(body).map(drop)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 }
 
 impl Stage for Check {

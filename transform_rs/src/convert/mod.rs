@@ -3,6 +3,8 @@
 pub mod check;
 pub mod jsonl;
 pub mod links;
+pub mod other_tables;
 pub mod reply_table;
+pub mod row;
 pub mod tables;
 pub mod trace_table;

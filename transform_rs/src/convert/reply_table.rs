@@ -47,6 +47,8 @@ pub static FIELDS: [Field; 25] = [
 pub struct Replies {
     columns: Vec<Column>,
     addresses: HashMap<Addr, u32, foldhash::fast::FixedState>,
+    destinations: HashMap<Addr, u32, foldhash::fast::FixedState>,
+    ids: Vec<Option<u32>>,
     text: Vec<u8>,
 }
 
@@ -60,8 +62,13 @@ struct Shared {
 
 impl Default for Replies {
     fn default() -> Self {
-        let columns = columns_for(&FIELDS);
-        Self { columns, addresses: HashMap::default(), text: Vec::new() }
+        Self {
+            columns: columns_for(&FIELDS),
+            addresses: HashMap::default(),
+            destinations: HashMap::default(),
+            ids: Vec::new(),
+            text: Vec::new(),
+        }
     }
 }
 
@@ -71,7 +78,9 @@ impl Replies {
         let shared = Shared {
             trace_id: id as i64,
             vp: vp.and_then(|vp| self.intern(1, &String::from_utf8_lossy(vp))),
-            dst: trace.dst.and_then(|dst| self.intern(2, &dst.to_string())),
+            dst: trace.dst.and_then(|dst| {
+                number(dst, &mut self.destinations, &mut self.columns[2], &mut self.text)
+            }),
             is_v6: matches!(trace.dst, Some(Addr::V6(_))),
         };
         let path = trace.path_range();
@@ -90,6 +99,7 @@ impl Replies {
         let group = RowGroup::encode(plan, &self.columns);
         self.columns.iter_mut().for_each(Column::clear);
         self.addresses.clear();
+        self.destinations.clear();
         group
     }
 
@@ -98,72 +108,87 @@ impl Replies {
         Some(dictionary.intern(text.as_bytes()))
     }
 
+    /// Column by column, which is faster than reply by reply.
     fn section(&mut self, name: &str, hops: &[Hop<'_>], shared: &Shared) {
         if hops.is_empty() {
             return;
         }
         let section = self.intern(3, name);
         let count = hops.len() as u32;
-        self.columns[1].ids(shared.vp, count);
-        self.columns[2].ids(shared.dst, count);
-        self.columns[3].ids(section, count);
+        let [id, vp, dst, kind, addr, rest @ ..] = &mut self.columns[..] else {
+            return;
+        };
+        id.extend(hops.iter().map(|_| shared.trace_id));
+        vp.ids(shared.vp, count);
+        dst.ids(shared.dst, count);
+        kind.ids(section, count);
+        self.ids.clear();
         for hop in hops {
-            self.hop(hop, shared);
+            let id = hop.addr.and_then(|a| number(a, &mut self.addresses, addr, &mut self.text));
+            self.ids.push(id);
         }
+        self.ids.iter().for_each(|id| addr.ids(*id, 1));
+        let [ttl, probe, size, tx, rtt, rest @ ..] = rest else {
+            return;
+        };
+        ttl.extend(hops.iter().map(|hop| i64::from(hop.probe_ttl)));
+        probe.extend(hops.iter().map(|hop| i64::from(hop.probe_id())));
+        size.extend(hops.iter().map(|hop| i64::from(hop.probe_size)));
+        tx.extend_optional(hops.iter().map(|hop| (hop.tx.sec != 0).then(|| hop.tx.micros())));
+        rtt.extend(hops.iter().map(|hop| i64::from(hop.rtt_us)));
+        let [reply_ttl, tos, reply_size, ipid, rest @ ..] = rest else {
+            return;
+        };
+        reply_ttl.extend_optional(hops.iter().map(|hop| hop.reply_ttl().map(i64::from)));
+        tos.extend(hops.iter().map(|hop| i64::from(hop.reply_tos)));
+        reply_size.extend(hops.iter().map(|hop| i64::from(hop.reply_size)));
+        ipid.extend(hops.iter().map(|hop| i64::from(hop.reply_ipid)));
+        icmp(hops, shared.is_v6, rest);
     }
+}
 
-    fn hop(&mut self, hop: &Hop<'_>, shared: &Shared) {
-        let addr = hop.addr.and_then(|addr| self.address(addr));
-        let [c_id, _, _, _, c_addr, rest @ ..] = &mut self.columns[..] else {
-            return;
-        };
-        c_id.int(Some(shared.trace_id));
-        c_addr.ids(addr, 1);
-        let [c_ttl, c_probe, c_size, c_tx, c_rtt, rest @ ..] = rest else {
-            return;
-        };
-        c_ttl.int(Some(hop.probe_ttl));
-        c_probe.int(Some(hop.probe_id()));
-        c_size.int(Some(hop.probe_size));
-        c_tx.int((hop.tx.sec != 0).then(|| hop.tx.micros()));
-        c_rtt.int(Some(hop.rtt_us));
-        let [c_rttl, c_tos, c_rsize, c_ipid, c_type, c_code, rest @ ..] = rest else {
-            return;
-        };
-        c_rttl.int(hop.reply_ttl());
-        c_tos.int(Some(hop.reply_tos));
-        c_rsize.int(Some(hop.reply_size));
-        c_ipid.int(Some(hop.reply_ipid));
-        let icmp = hop.icmp();
-        c_type.int(icmp.map(|(kind, _)| kind));
-        c_code.int(icmp.map(|(_, code)| code));
-        let [c_qttl, c_qlen, c_qtos, c_mtu, c_tcp, c_mpls, c_ext, c_name, c_flags] = rest else {
-            return;
-        };
-        let is_quoting = hop.is_quoting(shared.is_v6);
-        c_qttl.int(is_quoting.then(|| hop.quoted_ttl()));
-        c_qlen.int(is_quoting.then(|| hop.quoted_length()));
-        c_qtos.int(hop.quoted_tos().filter(|_| is_quoting));
-        c_mtu.int(hop.next_hop_mtu());
-        c_tcp.int(hop.tcp_flags());
-        extensions(hop.extension, c_mpls, c_ext);
+/// The columns from `icmp_type` on.
+fn icmp(hops: &[Hop<'_>], is_v6: bool, columns: &mut [Column]) {
+    let [kind, code, q_ttl, q_len, q_tos, mtu, tcp, mpls, ext, name, flags] = columns else {
+        return;
+    };
+    kind.extend_optional(hops.iter().map(|hop| hop.icmp().map(|(kind, _)| i64::from(kind))));
+    code.extend_optional(hops.iter().map(|hop| hop.icmp().map(|(_, code)| i64::from(code))));
+    let quoting = |hop: &Hop<'_>| hop.is_quoting(is_v6);
+    q_ttl.extend_optional(hops.iter().map(|hop| quoting(hop).then(|| i64::from(hop.quoted_ttl()))));
+    q_len.extend_optional(
+        hops.iter().map(|hop| quoting(hop).then(|| i64::from(hop.quoted_length()))),
+    );
+    q_tos.extend_optional(
+        hops.iter().map(|hop| hop.quoted_tos().filter(|_| quoting(hop)).map(i64::from)),
+    );
+    mtu.extend_optional(hops.iter().map(|hop| hop.next_hop_mtu().map(i64::from)));
+    tcp.extend_optional(hops.iter().map(|hop| hop.tcp_flags().map(i64::from)));
+    for hop in hops {
+        extensions(hop.extension, mpls, ext);
         match hop.name {
-            Some(name) => c_name.text(Some(String::from_utf8_lossy(name).as_bytes())),
-            None => c_name.ids(None, 1),
+            Some(text) => name.text(Some(String::from_utf8_lossy(text).as_bytes())),
+            None => name.ids(None, 1),
         }
-        c_flags.int(Some(hop.flags));
     }
+    flags.extend(hops.iter().map(|hop| i64::from(hop.flags)));
+}
 
-    fn address(&mut self, addr: Addr) -> Option<u32> {
-        if let Some(id) = self.addresses.get(&addr) {
-            return Some(*id);
-        }
-        self.text.clear();
-        addr.write_to(&mut self.text);
-        let id = self.columns[4].dictionary()?.append(&self.text);
-        self.addresses.insert(addr, id);
-        Some(id)
+/// The number of an address in the dictionary of `column`.
+fn number(
+    addr: Addr,
+    known: &mut HashMap<Addr, u32, foldhash::fast::FixedState>,
+    column: &mut Column,
+    text: &mut Vec<u8>,
+) -> Option<u32> {
+    if let Some(id) = known.get(&addr) {
+        return Some(*id);
     }
+    text.clear();
+    addr.write_to(text);
+    let id = column.dictionary()?.append(text);
+    known.insert(addr, id);
+    Some(id)
 }
 
 /// MPLS stack as `label/exp/s/ttl`, top first, joined by blanks; other objects as `class/type:hex`.

@@ -2,18 +2,20 @@
 
 use std::path::Path as FilePath;
 
-use super::{reply_table, trace_table};
+use super::row::Row;
+use super::{other_tables, reply_table, trace_table};
 use crate::cut::{Batch, Cutter};
 use crate::decode::{Place, Visitor, visit};
 use crate::error::{Error, Result};
 use crate::links::path::Path;
-use crate::output::Written;
+use crate::output::{Sealed, Written};
 use crate::parquet::column::{Column, Field, Type};
 use crate::parquet::file::{RowGroup, plan};
 use crate::parquet::schema::Plan;
 use crate::parquet::table::{Table, columns_for};
 use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
+use crate::warts::cursor::Fault;
 use crate::warts::trace::Trace;
 
 /// Columns of `records_bad.parquet`.
@@ -37,12 +39,14 @@ struct Worker {
 
 struct Part {
     traces: Vec<Column>,
+    others: other_tables::Rows,
     replies: RowGroup,
     tally: Tally,
 }
 
 struct Filling<'w> {
     traces: Vec<Column>,
+    others: other_tables::Rows,
     worker: &'w mut Worker,
     fallback_vp: Option<&'w [u8]>,
     loops: u64,
@@ -60,6 +64,10 @@ impl Visitor for Filling<'_> {
         trace_table::append(vp, at, trace, path, &mut self.traces);
         self.worker.replies.append(at.trace_id, vp, trace);
     }
+
+    fn other(&mut self, at: Place<'_>, body: &[u8]) -> std::result::Result<bool, Fault> {
+        self.others.append(at, self.fallback_vp, body)
+    }
 }
 
 impl Stage for ToTables<'_> {
@@ -73,6 +81,7 @@ impl Stage for ToTables<'_> {
     fn work(&self, worker: &mut Worker, batch: &Batch) -> Result<Part> {
         let mut filling = Filling {
             traces: columns_for(&trace_table::FIELDS),
+            others: other_tables::Rows::default(),
             worker,
             fallback_vp: Some(self.fallback_vp.as_bytes()).filter(|vp| !vp.is_empty()),
             loops: 0,
@@ -81,16 +90,36 @@ impl Stage for ToTables<'_> {
         let mut tally = visit(batch, &mut filling);
         tally.loops = filling.loops;
         tally.ambiguous_hops = filling.ambiguous;
-        let traces = filling.traces;
+        let (traces, others) = (filling.traces, filling.others);
         let replies = worker.replies.encode(&self.replies)?;
-        Ok(Part { traces, replies, tally })
+        Ok(Part { traces, others, replies, tally })
     }
 }
 
-/// Tables under construction.
-struct Tables {
+/// Tables under construction; all but the first two appear with their first row.
+struct Tables<'o> {
+    order: &'o Order<'o>,
     traces: Table,
     replies: Table,
+    others: [Option<Table>; other_tables::TABLES.len()],
+}
+
+impl Tables<'_> {
+    fn append(&mut self, part: Part) -> Result<()> {
+        self.traces.append(&part.traces)?;
+        self.replies.append_group(part.replies)?;
+        for (i, columns) in part.others.tables.iter().enumerate() {
+            if columns.first().is_some_and(|column| column.rows() > 0) {
+                let (name, fields) = other_tables::TABLES[i];
+                let table = match self.others[i].take() {
+                    Some(table) => table,
+                    None => self.order.table(name, fields)?,
+                };
+                self.others[i].insert(table).append(columns)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What to write, and where.
@@ -121,23 +150,27 @@ pub fn convert(cutter: &mut Cutter, order: &Order<'_>) -> Result<(Vec<Written>, 
     let mut tables = Tables {
         traces: order.table("traces", &trace_table::FIELDS)?,
         replies: order.table("replies", &reply_table::FIELDS)?,
+        others: Default::default(),
+        order,
     };
     let mut tally = Tally::default();
     let stage = ToTables { fallback_vp: order.fallback_vp, replies: plan(&reply_table::FIELDS)? };
-    run(&stage, cutter, order.threads, |part| {
-        tables.traces.append(&part.traces)?;
-        tables.replies.append_group(part.replies)?;
-        tally.add(part.tally);
-        Ok(())
+    run(&stage, cutter, order.threads, |mut part| {
+        tally.add(std::mem::take(&mut part.tally));
+        tables.append(part)
     })?;
     if tally.total() == 0 {
         return Ok((Vec::new(), tally));
     }
     let mut ready = vec![tables.traces, tables.replies];
+    ready.extend(tables.others.into_iter().flatten());
     if tally.damage_count > 0 {
         ready.push(bad_records(&tally, order)?);
     }
-    let written = ready.into_iter().map(|table| table.publish(order.notes));
+    // All tables are whole and durable before the first gets its name.
+    let sealed = ready.into_iter().map(|table| table.seal(order.notes));
+    let sealed = sealed.collect::<Result<Vec<_>>>()?;
+    let written = sealed.into_iter().map(Sealed::publish);
     Ok((written.collect::<Result<_>>()?, tally))
 }
 
@@ -152,7 +185,7 @@ fn bad_records(tally: &Tally, order: &Order<'_>) -> Result<Table> {
     let mut table = order.table("records_bad", &BAD_FIELDS)?;
     for damage in &tally.damage {
         let name = order.inputs.get(damage.input).map_or("?", String::as_str);
-        let mut row = trace_table::Row::new(table.columns());
+        let mut row = Row::new(table.columns());
         row.text(Some(name.as_bytes()));
         row.int(Some(damage.at as i64));
         row.int(Some(damage.len as i64));

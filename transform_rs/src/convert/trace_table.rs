@@ -1,5 +1,6 @@
 //! Columns of `traces.parquet`: one row per traceroute.
 
+use super::row::Row;
 use crate::decode::Place;
 use crate::links::path::Path;
 use crate::parquet::column::{Column, Field, Type};
@@ -72,7 +73,7 @@ pub fn append(
     path: &Path,
     columns: &mut [Column],
 ) {
-    let mut row = Row { columns: columns.iter_mut() };
+    let mut row = Row::new(columns);
     let tables = &place.span.tables;
     let list = tables.list(trace.list_id);
     let cycle = tables.cycle(trace.cycle_id);
@@ -136,56 +137,4 @@ fn append_extras(trace: &Trace<'_>, row: &mut Row<'_>) {
     row.addr(doubletree.gss_stop);
     row.text(doubletree.lss_name);
     row.int(doubletree.flags);
-}
-
-/// Fills one column after the other.
-pub struct Row<'c> {
-    columns: std::slice::IterMut<'c, Column>,
-}
-
-impl<'c> Row<'c> {
-    /// Begin a row.
-    pub fn new(columns: &'c mut [Column]) -> Self {
-        Self { columns: columns.iter_mut() }
-    }
-
-    /// A number, or nothing.
-    pub fn int(&mut self, value: Option<impl Into<i64>>) {
-        if let Some(column) = self.columns.next() {
-            column.int(value);
-        }
-    }
-
-    /// A truth value.
-    pub fn bool(&mut self, value: bool) {
-        if let Some(column) = self.columns.next() {
-            column.bool(Some(value));
-        }
-    }
-
-    /// A floating-point number, or nothing.
-    pub fn float(&mut self, value: Option<f64>) {
-        if let Some(column) = self.columns.next() {
-            column.float(value);
-        }
-    }
-
-    /// Text, or nothing; bytes that are no UTF-8 are replaced.
-    pub fn text(&mut self, value: Option<&[u8]>) {
-        if let Some(column) = self.columns.next() {
-            match value.map(String::from_utf8_lossy) {
-                Some(text) => column.text(Some(text.as_bytes())),
-                None => column.text(None),
-            }
-        }
-    }
-
-    /// An address as text, or nothing.
-    pub fn addr(&mut self, value: Option<Addr>) {
-        let mut text = Vec::with_capacity(40);
-        if let Some(addr) = value {
-            addr.write_to(&mut text);
-        }
-        self.text(value.map(|_| &text[..]));
-    }
 }

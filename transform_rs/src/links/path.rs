@@ -8,10 +8,14 @@ use crate::warts::trace::{Hop, Trace};
 pub struct Step {
     /// Who answered.
     pub addr: Addr,
-    /// TTL of the probes.
+    /// TTL of the probes; the first, if the address answered at several in a row.
     pub ttl: u8,
-    /// Shortest round-trip time of the answers, microseconds.
+    /// The last such TTL: what lies behind the address is counted from there.
+    pub last_ttl: u8,
+    /// Shortest round-trip time of the answers at `ttl`, microseconds.
     pub rtt_us: u32,
+    /// Shortest round-trip time of the answers at `last_ttl`, microseconds.
+    pub last_rtt_us: u32,
     /// Is nothing certain about what lies between the step before and this one?
     pub is_after_break: bool,
 }
@@ -48,7 +52,9 @@ impl Path {
                 continue;
             }
             let ttl = at_ttl[0].probe_ttl;
-            if !self.push(Step { addr, ttl, rtt_us, is_after_break }) {
+            let (last_ttl, last_rtt_us) = (ttl, rtt_us);
+            let step = Step { addr, ttl, last_ttl, rtt_us, last_rtt_us, is_after_break };
+            if !self.push(step) {
                 return;
             }
             is_after_break = false;
@@ -64,10 +70,10 @@ impl Path {
             self.steps.push(step);
             return true;
         };
-        if last.addr == step.addr && last.ttl + 1 == step.ttl {
+        if last.addr == step.addr && last.last_ttl + 1 == step.ttl {
             // One router, twice in a row: only its second answer has a neighbour behind it.
-            last.ttl = step.ttl;
-            last.rtt_us = step.rtt_us;
+            last.last_ttl = step.ttl;
+            last.last_rtt_us = step.rtt_us;
             return true;
         }
         if self.steps.iter().any(|seen| seen.addr == step.addr) {

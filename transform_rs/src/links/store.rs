@@ -92,8 +92,8 @@ impl Store {
 }
 
 fn observe(near: &Step, far: &Step, is_cut: bool, observer: Observer) -> Seen {
-    let stars = far.ttl - near.ttl - 1;
-    let half = (i64::from(far.rtt_us) - i64::from(near.rtt_us)) / 2;
+    let stars = far.ttl - near.last_ttl - 1;
+    let half = (i64::from(far.rtt_us) - i64::from(near.last_rtt_us)) / 2;
     Seen {
         freq: 1,
         loops_cut: u64::from(is_cut),
@@ -102,7 +102,7 @@ fn observe(near: &Step, far: &Step, is_cut: bool, observer: Observer) -> Seen {
         first_seen: observer.at,
         last_seen: observer.at,
         vp: observer.vp,
-        ttl: near.ttl,
+        ttl: near.last_ttl,
         stars,
         stars_max: stars,
         is_dest: observer.dst == Some(far.addr),

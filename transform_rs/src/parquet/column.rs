@@ -137,7 +137,6 @@ impl Presence {
     pub fn runs(&self) -> &[(bool, u32)] {
         &self.runs
     }
-
 }
 
 /// A column being filled.
@@ -192,6 +191,29 @@ impl Column {
             (Values::I32(values), Some(value)) => values.push(value as i32),
             (Values::I64(values), Some(value)) => values.push(value),
             (_, value) => debug_assert!(value.is_none(), "a number for another column"),
+        }
+    }
+
+    /// Append rows with a number each.
+    #[inline]
+    pub fn extend(&mut self, rows: impl ExactSizeIterator<Item = i64>) {
+        self.presence.push(true, rows.len() as u32);
+        match &mut self.values {
+            Values::I32(values) => values.extend(rows.map(|value| value as i32)),
+            Values::I64(values) => values.extend(rows),
+            _ => debug_assert!(false, "numbers for another column"),
+        }
+    }
+
+    /// Append rows with a number each, or without value.
+    #[inline]
+    pub fn extend_optional(&mut self, rows: impl Iterator<Item = Option<i64>>) {
+        let presence = &mut self.presence;
+        let seen = rows.inspect(|value| presence.push(value.is_some(), 1)).flatten();
+        match &mut self.values {
+            Values::I32(values) => seen.for_each(|value| values.push(value as i32)),
+            Values::I64(values) => seen.for_each(|value| values.push(value)),
+            _ => debug_assert!(false, "numbers for another column"),
         }
     }
 

@@ -11,7 +11,7 @@ use super::chunk::{self, Chunk};
 use super::column::{Column, Field};
 use super::schema::Plan;
 use crate::error::{Error, Result};
-use crate::output::{Output, Written};
+use crate::output::{Output, Sealed};
 
 /// Version of the tables' meaning; grows when a column changes or goes.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -91,18 +91,18 @@ impl TableFile {
         into.close().map(drop)
     }
 
-    /// Write the footer with these notes and publish the file.
+    /// Write the footer with these notes.
     ///
     /// # Errors
     /// [`Error::Write`] if the system refuses.
-    pub fn publish(mut self, notes: &[(&str, String)]) -> Result<Written> {
+    pub fn seal(mut self, notes: &[(&str, String)]) -> Result<Sealed> {
         for (key, value) in notes {
             let note = KeyValue::new((*key).to_owned(), value.clone());
             self.writer.append_key_value_metadata(note);
         }
         let rows = self.rows as u64;
         let output = self.writer.into_inner().map_err(|error| fail(&self.path, error))?;
-        output.publish(rows)
+        output.seal(rows)
     }
 }
 

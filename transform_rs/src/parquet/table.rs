@@ -6,7 +6,7 @@ use super::column::{Column, Field};
 use super::file::{Fields, RowGroup, TableFile, plan};
 use super::schema::Plan;
 use crate::error::Result;
-use crate::output::Written;
+use crate::output::{Sealed, Written};
 
 /// Rows of a row group; DuckDB's own choice, small enough to scan in parallel.
 const GROUP_ROWS: usize = 122_880;
@@ -83,8 +83,16 @@ impl Table {
     ///
     /// # Errors
     /// [`crate::error::Error::Write`] if the system refuses.
-    pub fn publish(mut self, notes: &[(&str, String)]) -> Result<Written> {
+    pub fn publish(self, notes: &[(&str, String)]) -> Result<Written> {
+        self.seal(notes)?.publish()
+    }
+
+    /// Write what is left, then the footer with these notes; the file still lacks its name.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Write`] if the system refuses.
+    pub fn seal(mut self, notes: &[(&str, String)]) -> Result<Sealed> {
         self.flush()?;
-        self.file.publish(notes)
+        self.file.seal(notes)
     }
 }

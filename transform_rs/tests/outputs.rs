@@ -1,0 +1,238 @@
+//! How outputs appear, what the exit status says, and that nothing depends on order or threads.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+mod common;
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+
+use common::{code, file, names, run, sample, stdout};
+use serde_json::Value;
+
+fn convert(to: &str, out: &str, inputs: &[&str]) -> std::process::Output {
+    run(&[&["convert", "--to", to, "-o", out], inputs].concat())
+}
+
+#[test]
+fn status_0_all_good() {
+    assert_eq!(0, code(&run(&["check", &sample("wc_a.warts")])));
+}
+
+#[test]
+fn status_1_wrong_use() {
+    assert_eq!(1, code(&run(&["convert", "--to", "soup", "-o", "x", "y"])));
+    assert_eq!(1, code(&run(&["check"])));
+    assert_eq!(1, code(&run(&["convert", "--to", "parquet", "-o", "-", &sample("wc_a.warts")])));
+    assert_eq!(0, code(&run(&["--help"])));
+}
+
+#[test]
+fn status_2_damaged_input_and_complete_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("t.jsonl");
+    let output = convert("jsonl", out.to_str().unwrap(), &[&sample("truncated_mid_record.warts")]);
+
+    assert_eq!(2, code(&output));
+    assert_eq!(16, std::fs::read_to_string(out).unwrap().lines().count());
+}
+
+#[test]
+fn status_3_no_such_input_and_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("t.txt");
+    let output = convert("links", out.to_str().unwrap(), &["/nonexistent/x.warts"]);
+
+    assert_eq!(3, code(&output));
+    assert_eq!(Vec::<String>::new(), names(folder.path()));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/x.warts"));
+}
+
+#[test]
+fn status_4_nothing_usable_and_nothing_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let junk = file(folder.path(), "junk", b"this is no warts file at all, not a bit of it");
+    for to in ["links", "jsonl", "parquet"] {
+        let out = folder.path().join("out");
+        let output = convert(to, out.to_str().unwrap(), &[&junk]);
+
+        assert_eq!(4, code(&output), "{to}");
+        assert!(!out.exists() || names(&out).is_empty(), "{to}");
+        let _ = std::fs::remove_dir(out);
+    }
+}
+
+#[test]
+fn a_full_disk_gives_status_3_and_leaves_no_partial_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path().to_str().unwrap()];
+    let mounted = Command::new("mount").args(mount).stderr(Stdio::null()).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: mounting a tmpfs needs root");
+        return;
+    }
+    let outcomes = ["jsonl", "parquet", "links"].map(|to| {
+        let out = folder.path().join(to);
+        let output = convert(to, out.to_str().unwrap(), &[&sample("lab-50k-traces.warts.zst")]);
+        let left = if out.is_dir() { names(&out) } else { Vec::new() };
+        let _ = std::fs::remove_dir_all(&out);
+        (to, code(&output), left, names(folder.path()))
+    });
+    assert!(Command::new("umount").arg(folder.path()).status().unwrap().success());
+
+    for (to, code, left, beside) in outcomes {
+        assert_eq!((3, Vec::<String>::new(), Vec::<String>::new()), (code, left, beside), "{to}");
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_no_plausible_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("t.jsonl");
+    // A pipe that nobody fills: the process waits in the middle of its work.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hs-transform"))
+        .args(["convert", "--to", "jsonl", "-o", out.to_str().unwrap(), &sample("wc_a.warts"), "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let partial = folder.path().join("t.jsonl.partial");
+    while !partial.exists() {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+
+    assert_eq!(Some(9), child.wait().unwrap().signal());
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_device_is_written_to_and_never_replaced() {
+    let output = convert("jsonl", "/dev/null", &[&sample("wc_a.warts")]);
+
+    assert_eq!(0, code(&output));
+    use std::os::unix::fs::FileTypeExt;
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+}
+
+#[test]
+fn standard_input_gives_what_the_file_gives() {
+    let child = Command::new(env!("CARGO_BIN_EXE_hs-transform"))
+        .args(["convert", "--to", "links", "-o", "-", "-"])
+        .stdin(std::fs::File::open(sample("gz.warts.gz")).unwrap())
+        .output()
+        .unwrap();
+
+    let named = stdout(&["convert", "--to", "links", "-o", "-", &sample("gz.warts.gz")]);
+    assert_eq!(named, String::from_utf8(child.stdout).unwrap());
+}
+
+#[test]
+fn output_bytes_do_not_depend_on_threads() {
+    let input = sample("lab-50k-traces.warts.zst");
+    for to in ["jsonl", "links", "parquet"] {
+        let folder = tempfile::tempdir().unwrap();
+        let outs = ["1", "2", "5"].map(|threads| {
+            let out = folder.path().join(threads);
+            let out_text = out.to_str().unwrap();
+            stdout(&["convert", "--threads", threads, "--to", to, "-o", out_text, &input]);
+            contents(&out)
+        });
+
+        assert!(outs[0] == outs[1] && outs[0] == outs[2], "{to}");
+    }
+}
+
+fn contents(path: &std::path::Path) -> Vec<(String, Vec<u8>)> {
+    if path.is_file() {
+        return vec![(String::new(), std::fs::read(path).unwrap())];
+    }
+    let read = |name: String| (name.clone(), std::fs::read(path.join(name)).unwrap());
+    names(path).into_iter().map(read).collect()
+}
+
+#[test]
+fn merging_shards_in_any_order_equals_one_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = ["killed.warts", "wc_a.warts", "wc_b.warts", "plain_cat_a_c.warts"].map(sample);
+    for suffix in ["txt", "parquet"] {
+        let name = |part: &str| {
+            folder.path().join(format!("{part}.{suffix}")).to_str().unwrap().to_owned()
+        };
+        let all: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        let whole = name("whole");
+        assert_eq!(0, code(&convert("links", &whole, &all)));
+        let parts: Vec<String> = (0..4).map(|i| name(&i.to_string())).collect();
+        for (input, part) in inputs.iter().zip(&parts) {
+            assert_eq!(0, code(&convert("links", part, &[input])));
+        }
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+            let first = name("first");
+            let two = [&parts[order[0]], &parts[order[1]]].map(String::as_str);
+            run(&[&["merge-links", "-o", &first][..], &two].concat());
+            let merged = name("merged");
+            let rest = [&parts[order[2]], &first, &parts[order[3]]].map(String::as_str);
+            run(&[&["merge-links", "-o", &merged][..], &rest].concat());
+
+            let rows = |path: &str| stdout(&["merge-links", "-o", "-", path]);
+            assert_eq!(rows(&whole), rows(&merged), "{suffix} {order:?}");
+        }
+    }
+}
+
+#[test]
+fn the_report_tells_counts_digests_and_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, report) = (folder.path().join("o"), folder.path().join("r.json"));
+    let bad = sample("truncated_mid_record.warts");
+    let args = ["--report", report.to_str().unwrap(), &sample("wc_a.warts"), &bad];
+    let output = convert("parquet", out.to_str().unwrap(), &args);
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+
+    assert_eq!((2, 2), (code(&output), report["exit_code"].as_i64().unwrap()));
+    assert_eq!(16, report["records"]["trace"]);
+    assert_eq!(bad, report["damage"][0]["path"]);
+    let tables: Vec<String> = report["outputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| {
+            std::path::Path::new(o["path"].as_str().unwrap())
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        vec!["traces.parquet", "replies.parquet", "cycles.parquet", "records_bad.parquet"],
+        tables
+    );
+    let written = std::fs::read(out.join("traces.parquet")).unwrap();
+    use sha2::Digest;
+    let digest = transform_rs::input::hex(&sha2::Sha256::digest(&written));
+    assert_eq!(digest, report["outputs"][0]["sha256"]);
+    assert_eq!(written.len() as u64, report["outputs"][0]["size_bytes"].as_u64().unwrap());
+}
+
+#[test]
+fn the_vantage_point_is_the_monitor_then_the_host_then_the_flag() {
+    let vp = |path: String, name: &str| {
+        let text = stdout(&["convert", "--vp", name, "--to", "links", "-o", "-", &path]);
+        text.lines().next().unwrap().split(' ').nth(7).unwrap().to_owned()
+    };
+
+    assert_eq!("m1", vp(sample("wc_a.warts"), "x"));
+    assert_eq!("vm", vp(sample("killed.warts"), "x"));
+    let folder = tempfile::tempdir().unwrap();
+    let trace = common::trace(
+        "203.0.113.9",
+        &[
+            common::hop(1, "198.51.100.1", 9, (11, 0), &[]),
+            common::hop(2, "198.51.100.2", 9, (11, 0), &[]),
+        ],
+        &[],
+    );
+    assert_eq!("x", vp(file(folder.path(), "t", &trace), "x"));
+    assert_eq!("-", vp(file(folder.path(), "t", &trace), ""));
+}
