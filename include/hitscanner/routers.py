@@ -9,7 +9,7 @@ from hitscanner.domain.alias_tasks import AliasMethod
 from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import UsageError
 from hitscanner.infra.transform import TransformProgram
-from hitscanner.pipeline import aliases, gate, plan, transform
+from hitscanner.pipeline import aliases, gate, plan, topology, transform
 from hitscanner.wiring import Pipeline, pipeline
 
 Names = dict[str, str]
@@ -79,6 +79,21 @@ class Routers:
         found = aliases.resolve_cycle(self._workbench(), asking, _cycle(cycle), files)
         print(f"{cycle['list']}/{cycle['cycle']}: {found}")
         return {**cycle, **found}
+
+    def build(self, cycle: Names) -> Names:
+        """Write a cycle's nodes, links and interfaces, with their labels."""
+        settings = self.steps.settings
+        labels = topology.read_labels(settings.home / "labels", _cycle(cycle))
+        built = topology.build_topology(self.steps.store, settings.scratch, _cycle(cycle), labels)
+        print(f"{cycle['list']}/{cycle['cycle']}: {built}")
+        return {"list": cycle["list"], "cycle": cycle["cycle"]}
+
+    def compare(self, cycle: Names) -> dict[str, Any]:
+        """Write what changed since the previous cycle of the same list."""
+        store, scratch = self.steps.store, self.steps.settings.scratch
+        compared = topology.compare_with_previous(store, scratch, _cycle(cycle))
+        print(f"{cycle['list']}/{cycle['cycle']}: {compared}")
+        return {**cycle, **compared}
 
     def _iffinder(self, params: AliasParams) -> dict[str, str]:
         folder = self.steps.settings.home / "aliases"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-DAGS = ("alias_resolution", "load", "prune", "traceroute", "transform")
+DAGS = ("alias_resolution", "build_topology", "load", "prune", "traceroute", "transform")
 STAGES = ("ally", "mercator", "radargun")
 FORM = (
     "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",
@@ -69,7 +69,7 @@ def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
     lanes = ["one_vantage_point.fetch", "one_vantage_point.start"]
     of_stages = [f"{stage}.{lane}" for stage in STAGES for lane in lanes]
     assert sorted(mapped) == sorted(
-        ["convert", "load_cycle", "merge", "resolve", *lanes, *of_stages]
+        ["build", "compare", "convert", "load_cycle", "merge", "resolve", *lanes, *of_stages]
     )
     assert all(mapped.values())
 
@@ -126,6 +126,10 @@ def test_assets_chain_the_dags(facts):
     assert "name='raw_traces'" in facts["dags"]["transform"]["schedule"]
     assert "name='topology_tables'" in facts["dags"]["load"]["schedule"]
     assert "name='topology_tables'" in facts["dags"]["alias_resolution"]["schedule"]
+    either = facts["dags"]["build_topology"]["schedule"]
+    assert "name='topology_tables'" in either
+    assert "name='alias_evidence'" in either
+    assert facts["dags"]["build_topology"]["tasks"]["compare"]["outlets"] == ["router_topology"]
 
 
 def test_a_run_that_several_events_started_is_for_all_their_cycles(facts):

@@ -16,6 +16,7 @@ from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.domain.targets import parse_target_list
 from hitscanner.infra.store import FolderStore
 from hitscanner.pipeline import gate, measure, plan
+from hitscanner.pipeline.plan import Sources
 from tests.support.vantage import FakeTransport
 
 NAMES = ("de-0001", "jp-0001", "us-0001")
@@ -49,14 +50,16 @@ class Measurement:
         cycle, known = plan.name_cycle(self.store, "lab", request)
         if known:
             return plan.shards_of(gate.read_manifest(self.store, cycle))
-        sources = plan.Sources(
+        planned = plan.plan_cycle(self.sources(), request, cycle)
+        plan.freeze(self.store, planned)
+        return planned.shards
+
+    def sources(self) -> Sources:
+        return Sources(
             parse_inventory(INVENTORY, "inventory.toml"),
             parse_target_list(TARGETS, "lab"),
             parse_do_not_probe(self.dnp, "do-not-probe.txt"),
         )
-        planned = plan.plan_cycle(sources, request, cycle)
-        plan.freeze(self.store, planned)
-        return planned.shards
 
     def lane(self, shard: Shard) -> measure.Lane:
         [vp] = parse_inventory(INVENTORY, "inventory.toml").select([shard.vp])

@@ -1,0 +1,156 @@
+"""The topology of a cycle: ITDK files and tables, labelled, compared with the cycle before."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from hitscanner.domain.cycle import Cycle
+from hitscanner.domain.params import parse_traceroute_params
+from hitscanner.errors import UsageError
+from hitscanner.infra.parquet import read_table, write_table
+from hitscanner.pipeline import gate, measure, plan, topology
+from hitscanner.pipeline.topology import Labels
+
+from .conftest import Measurement, tree
+
+TYPES = {"in": "VARCHAR", "out": "VARCHAR", "is_dest": "BOOLEAN", "stars": "INTEGER"}
+NUMBERS = {"freq": "BIGINT", "delay_us": "INTEGER", "ttl": "INTEGER", "vp": "VARCHAR"}
+
+
+def close_at(measurement: Measurement, day: int, silent: tuple[str, ...] = ()) -> Cycle:
+    """Measure and close a cycle of that day; *silent* vantage points bring nothing."""
+    measurement.run_id = f"run-{day}"
+    measurement.transport.silent = set(silent)
+    params = parse_traceroute_params({"list": "lab", "min_vp_ratio": 0.1, "min_target_ratio": 0.1})
+    request = plan.Request(params, measurement.run_id, datetime(2026, 11, day, tzinfo=UTC))
+    cycle, _ = plan.name_cycle(measurement.store, "lab", request)
+    planned = plan.plan_cycle(measurement.sources(), request, cycle)
+    plan.freeze(measurement.store, planned)
+    for shard in planned.shards:
+        lane = measurement.lane(shard)
+        measure.start(lane, shard)
+        if shard.vp not in silent:
+            measure.fetch(lane, shard)
+    gate.close_cycle(measurement.store, cycle)
+    return cycle
+
+
+def lay_links(measurement: Measurement, cycle: Cycle, links: list[tuple[str, str, str]]) -> None:
+    """Write links as `transform` would: near, far, vantage point."""
+    rows = [(near, far, False, 0, 1, 100, 1, vp) for near, far, vp in links]
+    file = measurement.root / "some.parquet"
+    write_table({**TYPES, **NUMBERS}, rows, file)
+    measurement.store.put(f"{cycle.topology}/links.parquet", file)
+    for vp in sorted({vp for _, _, vp in links}):
+        mine = [row for row in rows if row[-1] == vp]
+        write_table({**TYPES, **NUMBERS}, mine, file)
+        measurement.store.put(f"{cycle.table('links')}/vp={vp}/0000.parquet", file)
+
+
+def lay_sets(measurement: Measurement, cycle: Cycle, *sets: list[str]) -> None:
+    rows = [(number, a) for number, some in enumerate(sets, start=1) for a in some]
+    file = measurement.root / "sets.parquet"
+    write_table({"alias_set": "INTEGER", "addr": "VARCHAR"}, rows, file)
+    measurement.store.put(f"{cycle.topology}/alias_sets.parquet", file)
+
+
+@pytest.fixture
+def built(measurement):
+    cycle = close_at(measurement, 22)
+    lay_links(measurement, cycle, [("100.66.0.1", "100.66.0.9", "us-0001"),
+                                   ("100.66.0.3", "100.66.0.9", "jp-0001")])  # fmt: skip
+    lay_sets(measurement, cycle, ["100.66.0.1", "100.66.0.3"])
+    folder = measurement.root / "labels"
+    folder.mkdir()
+    (folder / "prefix2as-20261120.txt").write_text("100.66.0.0\t24\t64500\n")
+    (folder / "prefix2as-20261201.txt").write_text("100.66.0.0\t24\t64999\n")
+    header = "prefix,continent,country,region,city,latitude,longitude\n"
+    (folder / "geo-20261101.csv").write_text(f"{header}100.66.0.0/28,NA,US,HI,Hilo,19.7,-155.1\n")
+    return measurement, cycle, topology.read_labels(folder, cycle)
+
+
+def build(measurement, cycle, labels):
+    return topology.build_topology(measurement.store, measurement.root / "s", cycle, labels)
+
+
+def test_aliases_become_one_node_in_text_and_table(built):
+    measurement, cycle, labels = built
+    build(measurement, cycle, labels)
+
+    name = f"{cycle.topology}/lab-{cycle.cycle}"
+    text = measurement.store.read(f"{name}.nodes").decode()
+    assert text.splitlines()[1:] == ["node N1:  100.66.0.1 100.66.0.3", "node N2:  100.66.0.9"]
+    table = measurement.store.local(f"{cycle.topology}/node_links.parquet")
+    assert read_table([table], ("near_node", "far_node", "freq")) == [(1, 2, 2)]
+
+
+def test_labels_carry_the_date_of_their_file(built):
+    measurement, cycle, labels = built
+    summary = build(measurement, cycle, labels)
+
+    assert summary["labels"]["prefix2as"]["date"] == "20261120"
+    assert summary["labels"]["geo"]["date"] == "20261101"
+    name = f"{cycle.topology}/lab-{cycle.cycle}"
+    as_lines = measurement.store.read(f"{name}.nodes.as").decode().splitlines()
+    assert as_lines[1:] == ["node.AS N1 64500 origins", "node.AS N2 64500 origins"]
+    geo = measurement.store.read(f"{name}.nodes.geo").decode().splitlines()[1]
+    assert geo.split("\t") == [
+        "node.geo N1:", "NA", "US", "HI", "Hilo", "19.7", "-155.1", "", "", "file",
+    ]  # fmt: skip
+
+
+def test_building_again_changes_no_byte(built):
+    measurement, cycle, labels = built
+    build(measurement, cycle, labels)
+    before = tree(measurement.store.root)
+    build(measurement, cycle, labels)
+
+    assert before == tree(measurement.store.root)
+
+
+def test_without_aliases_and_labels_each_address_is_a_nameless_node(measurement, tmp_path):
+    cycle = close_at(measurement, 22)
+    lay_links(measurement, cycle, [("100.66.0.1", "100.66.0.9", "us-0001")])
+    labels = topology.read_labels(tmp_path / "none", cycle)
+
+    summary = build(measurement, cycle, labels)
+
+    assert isinstance(labels, Labels)
+    assert (summary["nodes"], summary["routers_of_several_addresses"]) == (2, 0)
+    assert not measurement.store.exists(f"{cycle.topology}/lab-{cycle.cycle}.nodes.as")
+
+
+def test_a_cycle_without_links_says_what_to_do(measurement):
+    cycle = close_at(measurement, 22)
+
+    with pytest.raises(UsageError, match="has no links; run transform"):
+        build(measurement, cycle, topology.Labels({}, {}, {}))
+
+
+def test_the_first_cycle_has_nothing_to_be_compared_with(measurement):
+    cycle = close_at(measurement, 22)
+    lay_links(measurement, cycle, [("100.66.0.1", "100.66.0.9", "us-0001")])
+
+    compared = topology.compare_with_previous(measurement.store, measurement.root / "s", cycle)
+    assert compared == {"previous": None}
+
+
+def test_what_a_vanished_vantage_point_saw_is_not_called_gone(measurement):
+    first = close_at(measurement, 22)
+    lay_links(measurement, first, [("100.66.0.1", "100.66.0.9", "us-0001"),
+                                   ("100.66.0.3", "100.66.0.7", "jp-0001"),
+                                   ("100.66.0.3", "100.66.0.5", "de-0001")])  # fmt: skip
+    second = close_at(measurement, 23, silent=("us-0001",))
+    lay_links(measurement, second, [("100.66.0.3", "100.66.0.7", "jp-0001"),
+                                    ("100.66.0.3", "100.66.0.6", "jp-0001")])  # fmt: skip
+
+    compared = topology.compare_with_previous(measurement.store, measurement.root / "s", second)
+
+    assert compared["previous"] == first.cycle
+    assert (compared["new"], compared["gone"], compared["moved"]) == (1, 1, 0)
+    assert compared["by_vantage_points"] == {"new": 0, "gone": 1}
+    assert compared["vps_removed"] == ["us-0001"]
+    assert "the vantage points differ: added -; removed us-0001" in compared["warnings"]
+    written = json.loads(measurement.store.read(f"{second.topology}/diff.json"))
+    assert written["before"] == str(first)
