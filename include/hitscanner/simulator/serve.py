@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyroute2 import netns
+
 from hitscanner.simulator import control
 from hitscanner.simulator.counts import Counts
 from hitscanner.simulator.faults import Fault, FaultError, Faults
@@ -86,6 +88,8 @@ class Server:
                 elif isinstance(file, int) and file != wakened:
                     self._read(self._by_file[file])
         self._write_status("stopped")
+        if not (self._state_dir / STATE_FILE).exists():
+            self._clear_away()
 
     def _obey(self) -> None:
         """Switch a fault on or off as somebody asks by the control socket."""
@@ -108,7 +112,8 @@ class Server:
             case "clear":
                 self._repair(self._faults.clear(None if vp is None else str(vp)))
             case "counts":
-                write_json(self._state_dir / COUNTS_FILE, self._counts.details())
+                with suppress(OSError):
+                    write_json(self._state_dir / COUNTS_FILE, self._counts.details())
             case _:
                 self._break(parse_fault(request, self._counts.by_vp))
 
@@ -132,6 +137,13 @@ class Server:
         except (OSError, ValueError, KeyError):
             return True
         return pid not in (None, os.getpid())
+
+    def _clear_away(self) -> None:
+        """Remove the namespaces: with the record of them gone, nobody else would."""
+        for tap in self._taps.values():
+            os.close(tap.file)
+            with suppress(OSError):
+                netns.remove(tap.vp.netns)
 
     def _stop(self) -> None:
         self._stopping = True
@@ -170,7 +182,9 @@ class Server:
         status: dict[str, object] = {"state": state, "pid": os.getpid(), "unsent": self._unsent}
         status["faults"] = self._faults.to_json()
         status["up_s"] = (time.monotonic_ns() - self._started_ns) // 1_000_000_000
-        write_json(self._state_dir / STATUS_FILE, status | {"counts": self._counts.summary()})
+        # A full disk or a folder that was deleted must not end the Internet.
+        with suppress(OSError):
+            write_json(self._state_dir / STATUS_FILE, status | {"counts": self._counts.summary()})
 
 
 def write_json(path: Path, value: object) -> None:

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 from pyroute2 import netns
@@ -20,12 +21,19 @@ from .conftest import VPS, needs_scamper, root
 from .tables_of_scamper import link_rows, read_warts, trace_rows, write_parquet
 
 
-def kill(pid):
-    """Kill a server that is nobody's child, and wait until it is gone."""
+@contextmanager
+def gone_soon(pid):
+    """Do something that ends a server, which is nobody's child, and wait until it is gone."""
     gone = os.pidfd_open(pid)
-    signal.pidfd_send_signal(gone, signal.SIGKILL)
+    yield
     assert select.select([gone], [], [], 30)[0]
     os.close(gone)
+
+
+def kill(pid):
+    """Kill a server and wait until it is gone."""
+    with gone_soon(pid):
+        os.kill(pid, signal.SIGKILL)
 
 
 def namespaces():
@@ -82,6 +90,16 @@ def test_what_a_killed_server_leaves_is_removed_by_down(world_file, state):
     kill(first.pid)
 
     assert lifecycle.down(state).state == "down"
+    assert namespaces() == set()
+
+
+@root
+def test_a_server_whose_state_was_deleted_clears_itself_away(world_file, state):
+    """Who deletes the folder of an installation deletes the installation."""
+    up = lifecycle.up(world_file, state)
+    with gone_soon(up.pid):
+        shutil.rmtree(state)
+
     assert namespaces() == set()
 
 
