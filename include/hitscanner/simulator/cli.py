@@ -11,6 +11,7 @@ from hitscanner.simulator import addressing, lifecycle
 from hitscanner.simulator import score as scoring
 from hitscanner.simulator.aliases import AliasScore, score_alias_tables
 from hitscanner.simulator.lifecycle import Status
+from hitscanner.simulator.paths import PathScore, score_paths
 from hitscanner.simulator.truth import TruePath, Truth, flow_of
 from hitscanner.simulator.world import World, WorldSpec, generate
 
@@ -132,6 +133,9 @@ def truth(
 def score(
     traces: Annotated[list[Path], typer.Option(help="Parquet files or folders of `traces`.")],
     links: Annotated[Path, typer.Option(help="The merged links, Parquet.")],
+    replies: Annotated[
+        list[Path] | None, typer.Option(help="Parquet files or folders of `replies`: for paths.")
+    ] = None,
     alias_sets: Annotated[Path | None, typer.Option(help="Their alias sets, Parquet.")] = None,
     world_file: WorldFile = _WORLD,
     *,
@@ -141,19 +145,33 @@ def score(
     made = World.load(world_file)
     result = scoring.score(made, traces, links)
     aliases = None if alias_sets is None else score_alias_tables(made, alias_sets, links)
-    lines = [
-        (
-            f"links: precision {result.precision:.4f}, recall {result.recall:.4f}"
-            f" ({result.found} found, {result.visible} visible, {result.ambiguous} ambiguous)"
-        ),
-        *(f"false:  {f.near} {f.far} x{f.count}: {f.reason}" for f in result.false_links),
-        *(f"missed: {f.near} {f.far} x{f.count}: {f.reason}" for f in result.missed_links),
-    ]
-    if aliases is not None:
-        lines.append(_alias_line(aliases))
+    paths = score_paths(made, traces, replies) if replies else None
+    lines = _link_lines(result)
+    lines += [] if paths is None else _path_score_lines(paths)
+    lines += [] if aliases is None else [_alias_line(aliases)]
+    more = {"paths": paths and paths.to_json(), "alias_sets": aliases and aliases.to_json()}
     whole = result.precision == 1.0 and result.recall == 1.0
-    found = {"alias_sets": None if aliases is None else aliases.to_json()}
-    _answer(result.to_json() | found, lines, as_json=as_json, code=_DONE if whole else _IN_PART)
+    _answer(result.to_json() | more, lines, as_json=as_json, code=_DONE if whole else _IN_PART)
+
+
+def _link_lines(found: scoring.Score) -> list[str]:
+    return [
+        (
+            f"links: precision {found.precision:.4f}, recall {found.recall:.4f}"
+            f" ({found.found} found, {found.visible} visible, {found.ambiguous} ambiguous)"
+        ),
+        *(f"false:  {f.near} {f.far} x{f.count}: {f.reason}" for f in found.false_links),
+        *(f"missed: {f.near} {f.far} x{f.count}: {f.reason}" for f in found.missed_links),
+    ]
+
+
+def _path_score_lines(found: PathScore) -> list[str]:
+    counts = f"{found.hops_right} right, {found.hops_wrong} wrong, {found.hops_missing} missing"
+    return [
+        f"paths: {found.exact} of {found.traces} exact, {found.wrong_ends} wrong ends",
+        f"hops: {counts}",
+        *(f"path:   {line}" for line in found.worst),
+    ]
 
 
 def _alias_line(found: AliasScore) -> str:

@@ -2,14 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from itertools import permutations, takewhile
 from pathlib import Path
 
 from hitscanner.simulator import addressing
-from hitscanner.simulator.addressing import VERSIONS, Version
-from hitscanner.simulator.tables import FoundLink, TableError, Trace, read_links, read_traces
-from hitscanner.simulator.truth import TrueLink, TruePath, Truth, flow_of, is_one_flow, links
+from hitscanner.simulator.addressing import Version
+from hitscanner.simulator.tables import (
+    FoundLink,
+    TableError,
+    Trace,
+    known_traces,
+    read_links,
+    read_traces,
+)
+from hitscanner.simulator.truth import TrueLink, TruePath, Truth, is_one_flow, links
 from hitscanner.simulator.world import World
 
 _SHOWN = 20
@@ -82,7 +89,7 @@ def score(world: World, traces_parquets: Sequence[Path], links_parquet: Path) ->
     Raises:
         TableError: if a table is missing or not of the expected form.
     """
-    traces, strangers = _known(world, read_traces(traces_parquets))
+    traces, strangers = known_traces(world, read_traces(traces_parquets))
     if not traces:
         raise TableError("no trace is from a vantage point of this world; give the one probed")
     truth = _see(world, traces)
@@ -107,35 +114,11 @@ def score(world: World, traces_parquets: Sequence[Path], links_parquet: Path) ->
     )
 
 
-def _known(world: World, traces: Iterable[Trace]) -> tuple[list[Trace], set[str]]:
-    """
-    Return traces of the world's vantage points, and the names of others.
-
-    A file that scamper wrote without `-M` has the machine's name: the source address helps then.
-    """
-    by_source: dict[tuple[Version, int], set[str]] = {}
-    for vp in world.vantage_points:
-        for version in VERSIONS:
-            by_source.setdefault((version, vp.address(version)), set()).add(vp.name)
-    names = {vp.name for vp in world.vantage_points}
-    known, strangers = [], set()
-    for trace in traces:
-        here = {trace.vp} & names or by_source.get((trace.version, trace.src), set())
-        if len(here) == 1:
-            known.append(replace(trace, vp=min(here)))
-        else:
-            strangers.add(trace.vp)
-    return known, strangers
-
-
 def _see(world: World, traces: Iterable[Trace]) -> _Visible:
     truth = Truth(world)
     seen = _Visible()
     for trace in traces:
-        probed = flow_of(
-            trace.vp, trace.version, trace.src, trace.dst, trace.method, trace.sport, trace.dport
-        )
-        paths = truth.paths(probed, trace.first_hop, trace.gap_limit)
+        paths = truth.paths(trace.flow, trace.first_hop, trace.gap_limit)
         each = [
             {_ends(link): link for link in links(path, trace.version, trace.dst)} for path in paths
         ]

@@ -1,7 +1,7 @@
 """Read the tables that a cycle leaves: the one place of the simulator that knows their columns."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import duckdb
 
 from hitscanner.errors import UsageError
 from hitscanner.simulator import addressing
-from hitscanner.simulator.addressing import Version
+from hitscanner.simulator.addressing import VERSIONS, Version
+from hitscanner.simulator.truth import Flow, flow_of
+from hitscanner.simulator.world import World
 
 
 class TableError(UsageError):
@@ -21,6 +23,8 @@ class Trace:
     """What the score needs of a row of `traces`."""
 
     vp: str
+    named: str
+    """The vantage point as the table has it."""
     version: Version
     src: int
     dst: int
@@ -32,6 +36,23 @@ class Trace:
     """0 is no limit."""
     stop_reason: str
     hop_count: int | None
+
+    @property
+    def flow(self) -> Flow:
+        """The flow of its probes."""
+        ports = self.sport, self.dport
+        return flow_of(self.vp, self.version, self.src, self.dst, self.method, *ports)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundHop:
+    """What the score needs of a row of `replies`."""
+
+    named: str
+    version: Version
+    dst: int
+    ttl: int
+    address: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +83,24 @@ def read_traces(paths: Sequence[Path]) -> list[Trace]:
     return [_trace(row) for row in _select(columns, files)]
 
 
+def read_hops(paths: Sequence[Path]) -> list[FoundHop]:
+    """
+    Return the replies to the probes of traces, of files or of all `*.parquet` below folders.
+
+    Raises:
+        TableError: naming the file or the column that is missing.
+    """
+    files = [file for path in paths for file in _files(path)]
+    if not files:
+        raise TableError("no replies: give the Parquet files of the table `replies`")
+    of_hops = "where section = 'hop' and addr is not null"
+    rows = _select("distinct vp, dst_addr, probe_ttl, addr", files, of_hops)
+    return [
+        FoundHop(str(vp), *addressing.parse(dst), ttl, addressing.parse(address)[1])
+        for vp, dst, ttl, address in rows
+    ]
+
+
 def read_links(path: Path) -> list[FoundLink]:
     """
     Return the links of a merged table.
@@ -74,6 +113,27 @@ def read_links(path: Path) -> list[FoundLink]:
     mark = " or ".join(f"coalesce({name} <> 0, false)" for name in marks) or "false"
     rows = _select(f'"in", "out", stars, freq, {mark}', files)
     return [_link(row) for row in rows]
+
+
+def known_traces(world: World, traces: Iterable[Trace]) -> tuple[list[Trace], set[str]]:
+    """
+    Return traces of the world's vantage points, and the names of others.
+
+    A file that scamper wrote without `-M` has the machine's name: the source address helps then.
+    """
+    by_source: dict[tuple[Version, int], set[str]] = {}
+    for vp in world.vantage_points:
+        for version in VERSIONS:
+            by_source.setdefault((version, vp.address(version)), set()).add(vp.name)
+    names = {vp.name for vp in world.vantage_points}
+    known, strangers = [], set()
+    for trace in traces:
+        here = {trace.vp} & names or by_source.get((trace.version, trace.src), set())
+        if len(here) == 1:
+            known.append(replace(trace, vp=min(here)))
+        else:
+            strangers.add(trace.vp)
+    return known, strangers
 
 
 def read_routers(path: Path) -> list[str]:
@@ -107,6 +167,7 @@ def _trace(row: tuple[Any, ...]) -> Trace:
     src_value = addressing.parse(str(src))[1] if src else 0
     return Trace(
         str(vp),
+        str(vp),
         version,
         src_value,
         dst_value,
@@ -139,11 +200,10 @@ def _columns(files: Sequence[Path]) -> list[str]:
     return [str(row[0]) for row in described]
 
 
-def _select(columns: str, files: Sequence[Path]) -> list[tuple[Any, ...]]:
+def _select(columns: str, files: Sequence[Path], where: str = "") -> list[tuple[Any, ...]]:
     # The columns are ours, the files are bound: nothing of this comes from outside.
-    query = (
-        f"select {columns} from read_parquet(?, union_by_name => true, hive_partitioning => false)"  # noqa: S608
-    )
+    source = "read_parquet(?, union_by_name => true, hive_partitioning => false)"
+    query = f"select {columns} from {source} {where}"  # noqa: S608  (as said above)
     return _run(query, files)
 
 
