@@ -72,6 +72,99 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// List interface addresses of routers, one a line (.parquet: with their roles).
+    Ifaces {
+        /// Where to.
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+        /// Warts files.
+        #[arg(required = true, value_name = "FILE")]
+        inputs: Vec<String>,
+        /// Options of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Group addresses into alias sets, one a line, from dealias records and iffinder files.
+    Aliases {
+        /// Where to; counter-evidence is told in `#` lines and in the report.
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+        /// Join private addresses although several vantage points tested them.
+        #[arg(long)]
+        merge_private: bool,
+        /// Warts or iffinder (.out, .iffout) files.
+        #[arg(required = true, value_name = "FILE")]
+        inputs: Vec<String>,
+        /// Options of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Build routers and links in the layout of CAIDA's ITDK, and as Parquet.
+    Graph {
+        /// The folder to write to.
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+        /// Name of the files: NAME.nodes, NAME.links, NAME.ifaces.
+        #[arg(long, value_name = "NAME", default_value = "topology")]
+        name: String,
+        /// Files with alias evidence, besides the dealias records in the inputs.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        aliases: Vec<String>,
+        /// Join private addresses although several vantage points tested them.
+        #[arg(long)]
+        merge_private: bool,
+        /// Warts files.
+        #[arg(required = true, value_name = "FILE")]
+        inputs: Vec<String>,
+        /// Options of every command.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Choose targets: one address per block of the given prefixes.
+    Sample {
+        /// Where to (`-` is standard output).
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+        /// Length of a block in IPv4 prefixes.
+        #[arg(long, value_name = "BITS", default_value_t = 24)]
+        density: u8,
+        /// Length of a block in IPv6 prefixes.
+        #[arg(long, value_name = "BITS", default_value_t = 48)]
+        density6: u8,
+        /// How the address in a block is chosen.
+        #[arg(long = "type", value_name = "TYPE", default_value = "uniform")]
+        kind: Sampling,
+        /// For uniform: which address of each block.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        offset: u64,
+        /// For random: the seed; the same seed gives the same addresses.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// Files with a prefix a line.
+        #[arg(required = true, value_name = "FILE")]
+        inputs: Vec<String>,
+    },
+    /// Label addresses by the longest prefix that holds them: `address prefix label`.
+    Label {
+        /// Where to (`-` is standard output).
+        #[arg(short, long, value_name = "OUT")]
+        output: PathBuf,
+        /// Files with `prefix label` or `address TAB length TAB label` a line.
+        #[arg(long, required = true, value_name = "FILE")]
+        prefixes: Vec<String>,
+        /// Files with an address at the beginning of each line.
+        #[arg(required = true, value_name = "FILE")]
+        inputs: Vec<String>,
+    },
+}
+
+/// How an address is chosen in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sampling {
+    /// The same place in each block.
+    Uniform,
+    /// Anywhere, by the seed.
+    Random,
 }
 
 /// Outputs of `convert`.

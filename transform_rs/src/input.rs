@@ -175,6 +175,16 @@ impl Input {
         }
     }
 
+    /// Put bytes that were read back in front of the rest.
+    pub fn with_prefix(mut self, head: Vec<u8>) -> Self {
+        if let Some(rest) = self.stream.take() {
+            self.stream = Some(Box::new(io::Cursor::new(head).chain(rest)));
+        } else {
+            self.stream = Some(Box::new(io::Cursor::new(head)));
+        }
+        self
+    }
+
     /// Close, and tell what was read.
     pub fn close(mut self) -> Seen {
         self.stream = None;

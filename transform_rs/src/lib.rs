@@ -5,20 +5,24 @@
 
 #![forbid(unsafe_code)]
 
+pub mod addresses;
 pub mod cli;
 pub mod convert;
 pub mod cut;
 pub mod decode;
 pub mod error;
+pub mod graph;
 pub mod input;
 pub mod json;
 pub mod jsonl;
 pub mod links;
+pub mod lists;
 pub mod output;
 pub mod parquet;
 pub mod pipeline;
 pub mod report;
 pub mod run;
 pub mod tally;
+pub mod targets;
 pub mod walk;
 pub mod warts;

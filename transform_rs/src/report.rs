@@ -4,11 +4,13 @@ use std::path::Path;
 
 use crate::cut::Cut;
 use crate::error::{Exit, Result};
+use crate::graph::sets::Sets;
 use crate::input::Seen;
 use crate::json::Object;
 use crate::output::{Output, Written};
 use crate::parquet::file::SCHEMA_VERSION;
 use crate::tally::Tally;
+use crate::warts::addr::Addr;
 use crate::warts::trace::stop_reason_name;
 
 /// Everything a report tells.
@@ -22,6 +24,8 @@ pub struct Report {
     pub tally: Tally,
     /// What was written.
     pub outputs: Vec<Written>,
+    /// Alias sets, for commands that build them.
+    pub aliases: Option<Sets>,
 }
 
 impl Report {
@@ -49,6 +53,7 @@ impl Report {
         object.number("segments", self.cut.segments);
         self.counts(&mut object);
         self.cycles(&mut object);
+        self.alias_sets(&mut object);
         self.damage(&mut object);
         object.end();
         out.push(b'\n');
@@ -103,6 +108,21 @@ impl Report {
             };
             o.raw("complete", if cycle.stopped_at.is_some() { "true" } else { "false" });
             o.end();
+        });
+    }
+
+    fn alias_sets(&self, object: &mut Object<'_>) {
+        let Some(sets) = &self.aliases else {
+            return;
+        };
+        let pair = |(a, b): &(Addr, Addr), out: &mut Vec<u8>| {
+            out.extend_from_slice(format!("[\"{a}\",\"{b}\"]").as_bytes());
+        };
+        object.object("aliases", |o| {
+            o.number("sets", sets.sets.len());
+            o.number("largest", sets.sets.iter().map(Vec::len).max().unwrap_or(0));
+            o.array("contradictions", &sets.contradictions, pair);
+            o.array("left_out", &sets.left_out, pair);
         });
     }
 

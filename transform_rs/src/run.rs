@@ -2,16 +2,20 @@
 
 use std::path::Path;
 
-use crate::cli::{Cli, Command, Common, Format};
+use crate::cli::{Cli, Command, Common, Format, Sampling};
 use crate::convert;
 use crate::cut::Cutter;
 use crate::error::{Error, Exit, Result};
+use crate::graph::itdk::Graph;
+use crate::graph::{self, collect, write};
 use crate::links::merge;
 use crate::links::row::Link;
+use crate::lists;
 use crate::output::Written;
 use crate::parquet::file::SCHEMA_VERSION;
 use crate::report::Report;
 use crate::tally::Tally;
+use crate::targets::Choice;
 
 /// Do what `cli` asks; returns the report of what was done.
 ///
@@ -26,11 +30,83 @@ pub fn run(cli: &Cli) -> Result<Report> {
         Command::MergeLinks { output, inputs, common } => {
             (merge_links(output, inputs, common)?, common)
         }
+        Command::Ifaces { output, inputs, common } => (ifaces(output, inputs, common)?, common),
+        Command::Aliases { output, merge_private, inputs, common } => {
+            (aliases(output, *merge_private, inputs, common)?, common)
+        }
+        Command::Graph { output, name, aliases, merge_private, inputs, common } => {
+            (graph(output, name, aliases, *merge_private, inputs, common)?, common)
+        }
+        Command::Sample { output, density, density6, kind, offset, seed, inputs } => {
+            let choice = match kind {
+                Sampling::Uniform => Choice::Offset(u128::from(*offset)),
+                Sampling::Random => Choice::Seeded(*seed),
+            };
+            return lists::sample(inputs, output, (*density, *density6), choice);
+        }
+        Command::Label { output, prefixes, inputs } => {
+            return lists::label(inputs, prefixes, output);
+        }
     };
     if let Some(path) = &common.report {
         report.write(path)?;
     }
     Ok(report)
+}
+
+fn ifaces(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
+    let with_digest = common.report.is_some();
+    let mut cutter = Cutter::new(inputs, with_digest);
+    let (seen, tally) = collect::collect(&mut cutter, threads(common))?;
+    let mut outputs = Vec::new();
+    if tally.total() > 0 {
+        outputs.push(write::ifaces(&seen, output, with_digest, &notes(inputs))?);
+    }
+    Ok(Report { command: "ifaces", cut: cutter.into_cut(), tally, outputs, aliases: None })
+}
+
+fn aliases(
+    output: &Path,
+    merge_private: bool,
+    inputs: &[String],
+    common: &Common,
+) -> Result<Report> {
+    let with_digest = common.report.is_some();
+    let found = graph::aliases::read(inputs, with_digest)?;
+    let sets = found.evidence.sets(merge_private);
+    let mut outputs = Vec::new();
+    if found.tally.total() > 0 {
+        outputs.push(write::aliases(&found, &sets, output, with_digest, &notes(inputs))?);
+    }
+    let (cut, tally) = (found.cut, found.tally);
+    Ok(Report { command: "aliases", cut, tally, outputs, aliases: Some(sets) })
+}
+
+fn graph(
+    output: &Path,
+    name: &str,
+    alias_files: &[String],
+    merge_private: bool,
+    inputs: &[String],
+    common: &Common,
+) -> Result<Report> {
+    let with_digest = common.report.is_some();
+    let mut cutter = Cutter::new(inputs, with_digest);
+    let (seen, evidence, mut tally) = collect::collect_all(&mut cutter, threads(common))?;
+    let mut found = graph::aliases::read(alias_files, with_digest)?;
+    found.evidence.add(evidence);
+    let sets = found.evidence.sets(merge_private);
+    let mut cut = cutter.into_cut();
+    let shift = cut.inputs.len();
+    found.tally.damage.iter_mut().for_each(|damage| damage.input += shift);
+    cut.inputs.append(&mut found.cut.inputs);
+    tally.add(found.tally);
+    let mut outputs = Vec::new();
+    if tally.total() > 0 {
+        let built = Graph::build(&seen, &sets.sets);
+        outputs = write::graph(&built, &seen, output, name, with_digest, &notes(inputs))?;
+    }
+    Ok(Report { command: "graph", cut, tally, outputs, aliases: Some(sets) })
 }
 
 /// Threads to use: as asked, else one per core.
@@ -42,7 +118,13 @@ fn threads(common: &Common) -> usize {
 fn check(inputs: &[String], common: &Common) -> Result<Report> {
     let mut cutter = Cutter::new(inputs, common.report.is_some());
     let tally = convert::check::check(&mut cutter, threads(common))?;
-    Ok(Report { command: "check", cut: cutter.into_cut(), tally, outputs: Vec::new() })
+    Ok(Report {
+        command: "check",
+        cut: cutter.into_cut(),
+        tally,
+        outputs: Vec::new(),
+        aliases: None,
+    })
 }
 
 /// What the metadata of every table says about where it comes from.
@@ -84,7 +166,7 @@ fn convert(to: Format, output: &Path, inputs: &[String], common: &Common) -> Res
         }
         Format::Jsonl => convert::jsonl::convert(&mut cutter, output, threads, with_digest)?,
     };
-    Ok(Report { command: "convert", cut: cutter.into_cut(), tally, outputs })
+    Ok(Report { command: "convert", cut: cutter.into_cut(), tally, outputs, aliases: None })
 }
 
 fn merge_links(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
@@ -92,7 +174,7 @@ fn merge_links(output: &Path, inputs: &[String], common: &Common) -> Result<Repo
     let merged = merge::read_all(inputs, with_digest)?;
     let (links, tally) = (merged.links, merged.tally);
     let outputs = write_links(links, &tally, output, with_digest, &notes(&[]))?;
-    Ok(Report { command: "merge-links", cut: merged.cut, tally, outputs })
+    Ok(Report { command: "merge-links", cut: merged.cut, tally, outputs, aliases: None })
 }
 
 /// Write `links`, unless there was nothing to make them of.

@@ -236,3 +236,76 @@ fn the_vantage_point_is_the_monitor_then_the_host_then_the_flag() {
     assert_eq!("x", vp(file(folder.path(), "t", &trace), "x"));
     assert_eq!("-", vp(file(folder.path(), "t", &trace), ""));
 }
+
+#[test]
+fn iffinder_output_gives_the_known_alias_sets() {
+    let text = stdout(&["aliases", "-o", "-", &sample("iffinder-1.38.out")]);
+
+    let net = |line: &str| {
+        line.split(' ').map(|n| format!("100.127.0.{n}")).collect::<Vec<_>>().join(" ")
+    };
+    let expected = ["6 9", "14 17", "26 29", "30 33 37", "50 53 57"].map(net);
+    assert_eq!(expected.to_vec(), text.lines().map(str::to_owned).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_test_that_contradicts_an_alias_set_is_reported_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("r.json");
+    let inputs = ["iffinder-1.38.out", "d_merc1.warts", "d_ally1.warts"].map(sample);
+    let mut args = vec!["aliases", "-o", "-", "--report", report.to_str().unwrap()];
+    args.extend(inputs.iter().map(String::as_str));
+    let text = stdout(&args);
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+
+    assert!(text.starts_with("# not-aliases 100.127.0.6 100.127.0.9 ally\n"));
+    assert_eq!(
+        "[[\"100.127.0.6\",\"100.127.0.9\"]]",
+        report["aliases"]["contradictions"].to_string()
+    );
+}
+
+#[test]
+fn the_graph_joins_aliases_and_keeps_silent_hops_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let hop = |ttl, addr: &str| common::hop(ttl, addr, 9, (11, 0), &[]);
+    let one = common::trace("9.9.9.9", &[hop(1, "8.0.0.1"), hop(3, "8.0.0.3")], &[]);
+    let two = common::trace("9.9.9.8", &[hop(1, "8.0.0.2"), hop(3, "8.0.0.3")], &[]);
+    let input = file(folder.path(), "t", &[common::head("m"), one, two].concat());
+    let pairs = file(folder.path(), "a.iffout", b"8.0.0.1 8.0.0.2 64 60 1.5 D\n");
+    let out = folder.path().join("g");
+    stdout(&["graph", "-o", out.to_str().unwrap(), "--aliases", &pairs, "--", &input]);
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(out.join(name)).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+
+    let nodes = [
+        "node N1:  8.0.0.1 8.0.0.2",
+        "node N2:  8.0.0.3",
+        "node N3:  224.0.0.1",
+        "node N4:  224.0.0.2",
+    ];
+    assert_eq!(nodes.to_vec(), read("topology.nodes"));
+    let links = [
+        "link L1:  N2:8.0.0.3 N3:224.0.0.1 N4:224.0.0.2",
+        "link L2:  N3:224.0.0.1 N1",
+        "link L3:  N4:224.0.0.2 N1",
+    ];
+    assert_eq!(links.to_vec(), read("topology.links"));
+    assert_eq!(vec!["8.0.0.1 N1 T", "8.0.0.2 N1 T", "8.0.0.3 N2 L1"], read("topology.ifaces"));
+}
+
+#[test]
+fn a_prefix_with_host_bits_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let prefixes = file(folder.path(), "p", b"192.0.2.0/24\n10.1.1.1/8\n");
+    let output = run(&["sample", "-o", "-", &prefixes]);
+
+    assert_eq!(1, code(&output));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("line 2: 10.1.1.1/8 has host bits set; did you mean 10.0.0.0/8?"),
+        "{text}"
+    );
+}
