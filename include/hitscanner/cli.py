@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from hitscanner import __version__
-from hitscanner.commands import drives, here, look, measure
+from hitscanner.commands import diff, drives, here, look, measure
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
 
@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 app.command()(measure.plan)
 app.command()(measure.run)
+look.cycles.command("diff")(diff.cycles_diff)
+look.cycles.command("query")(diff.cycles_query)
 app.add_typer(look.cycles, name="cycles")
 app.add_typer(look.inventory, name="inventory")
 app.add_typer(look.fleet, name="fleet")
