@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hitscanner.domain.alias_sets import Evidence, Verdict
-from hitscanner.domain.ip_ids import Sample, compare
+from hitscanner.domain.ip_ids import LEAST_REPLIES, Sample, compare
 from hitscanner.infra.parquet import read_table, write_table
 
 PORT_UNREACHABLE = {(1, 3, 3), (58, 1, 4)}
@@ -74,6 +74,32 @@ def judge(record: Mapping[str, Any], vp: str) -> list[Row]:
     samples = _samples(record, targets)
     common = (record["result"], record["start"]["sec"])
     return [_pair(method, vp, a, b, samples, *common) for a, b in combinations(targets.values(), 2)]
+
+
+def evidence_of(rows: Iterable[Row]) -> list[Evidence]:
+    """
+    Give what the judged pairs say, without what a better test could not confirm.
+
+    Five identifiers of no counter at all are in order now and then.  So an alias by ally does not
+    count when radargun asked the same pair in rounds, was answered, and found no counter.
+
+    >>> ally = Row("ally", "us", "192.0.2.1", "192.0.2.2", "aliases", "aliases", 3, 2, 0)
+    >>> rounds = Row("radargun", "us", "192.0.2.1", "192.0.2.2", "none", "none", 10, 10, 9)
+    >>> len(evidence_of([ally])), len(evidence_of([ally, rounds]))
+    (1, 0)
+    """
+    rows = list(rows)
+    refuted = {
+        (row.a, row.b)
+        for row in rows
+        if row.method == "radargun" and row.verdict == "none" and _was_answered(row)
+    }
+    said = [row for row in rows if row.method != "ally" or (row.a, row.b) not in refuted]
+    return [evidence for row in said if (evidence := row.evidence()) is not None]
+
+
+def _was_answered(row: Row) -> bool:
+    return min(row.a_replies, row.b_replies) >= LEAST_REPLIES
 
 
 def read_records(jsonl: Path) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,14 @@ from hitscanner.errors import UsageError
 from hitscanner.infra.files import scratch_folder, sha256_hex
 from hitscanner.infra.parquet import read_table, write_table
 from hitscanner.infra.store import Store
-from hitscanner.pipeline.alias_evidence import Row, judge, read_records, read_rows, write_rows
+from hitscanner.pipeline.alias_evidence import (
+    Row,
+    evidence_of,
+    judge,
+    read_records,
+    read_rows,
+    write_rows,
+)
 from hitscanner.pipeline.gate import read_manifest
 from hitscanner.pipeline.plan import Plan, Request, VantagePointPlan, name_cycle, shards_of
 from hitscanner.pipeline.transform import Workbench, transformable
@@ -166,7 +173,7 @@ def _open_pairs(
     """
     v4 = [link for link in links if ":" not in link.near and ":" not in link.far]
     known = {row.a for row in so_far if row.method == "mercator" and row.verdict == "aliases"}
-    joined = pairs_of(resolve(_evidence(r for r in so_far if r.method == "mercator")).sets)
+    joined = pairs_of(resolve(evidence_of(r for r in so_far if r.method == "mercator")).sets)
     return [
         (each.a, each.b)
         for each in candidate_pairs(v4, limit)
@@ -217,7 +224,7 @@ def resolve_cycle(
     rows = _rows_so_far(bench.store, asking)
     others = [pair for name, text in files.items() for pair in parse_iffinder(text, name)]
     seen = set(router_addresses(links_of(bench.store, cycle)))
-    evidence = [*_evidence(rows), *others]
+    evidence = [*evidence_of(rows), *others]
     mine = [e for e in evidence if e.a in seen or e.b in seen]
     resolution = resolve(mine)
     with scratch_folder(bench.scratch, cycle.list, cycle.cycle, TABLE) as folder:
@@ -276,10 +283,6 @@ def _rows_so_far(store: Store, asking: Asking) -> list[Row]:
             tables = (shard.table(TABLE) for shard in transformable(store, stage))
             found += [table for table in tables if store.exists(table)]
     return read_rows([store.local(table) for table in found])
-
-
-def _evidence(rows: Iterable[Row]) -> list[Evidence]:
-    return [evidence for row in rows if (evidence := row.evidence()) is not None]
 
 
 def _line(vp: VantagePoint, tasks: Sequence[AliasTask], params: AliasParams) -> VantagePointPlan:

@@ -28,7 +28,7 @@ RADARGUN_ROUND_MS = 500
 """From one round to the next: longer than nearly every round-trip time."""
 
 ALLY_PACKETS = 5
-"""Probes of an ally test that is answered."""
+"""Probes of an ally test; it ends with the first two that are out of order."""
 
 SILENT_SHARE = 0.25
 """Part of the addresses that do not answer and so cost every attempt."""
@@ -56,7 +56,7 @@ def command(key: bytes, number: int, spec: JobSpec) -> str:
     method = method_of(key)
     options = {
         "mercator": f"-q {spec.attempts} -w {spec.wait_s}",
-        "ally": f"-q {spec.attempts} -w {spec.wait_s} -W {ALLY_WAIT_MS} -p '-P icmp-echo'",
+        "ally": f"-q {ALLY_PACKETS} -w {spec.wait_s} -W {ALLY_WAIT_MS} -p '-P icmp-echo'",
         "radargun": f"-q {spec.rounds} -w {spec.wait_s} -W {RADARGUN_WAIT_MS}"
         f" -r {RADARGUN_ROUND_MS} -p '-P icmp-echo'",
     }[method]
