@@ -7,22 +7,25 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from hitscanner.domain.candidates import router_addresses
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.inventory import Inventory
 from hitscanner.domain.targets import TargetList
 from hitscanner.errors import UsageError
 from hitscanner.infra.files import check_room, write_whole
+from hitscanner.pipeline.aliases import alias_sets, links_of
 from hitscanner.report.progress import Progress
 from hitscanner.report.summary import Score
-from hitscanner.runs import CHAIN, Airflow, Run, run_traceroute
+from hitscanner.runs import CHAIN, DEALIAS_CHAIN, Airflow, Run, run_traceroute
 from hitscanner.settings import Settings
 from hitscanner.simulator import lifecycle
+from hitscanner.simulator.aliases import score_aliases
 from hitscanner.simulator.objects import Kind, WorldSpec
 from hitscanner.simulator.score import score
 from hitscanner.simulator.world import World, generate
@@ -103,7 +106,8 @@ def rehearse(settings: Settings, rehearsal: Rehearsal, console: Console) -> Outc
     _check(rehearsal)
     check_room(settings.home, ROOM_BYTES)
     steps = pipeline(settings)
-    with Progress(console) as progress, Airflow(settings, CHAIN, rehearsal.conf) as airflow:
+    chain = DEALIAS_CHAIN if rehearsal.dealias else CHAIN
+    with Progress(console) as progress, Airflow(settings, chain, rehearsal.conf) as airflow:
         progress.step("world")
         world = prepare(settings, rehearsal)
         breaker = _Breaker(rehearsal.break_vp)
@@ -228,4 +232,14 @@ def _score(steps: Pipeline, run: Run, world: World) -> Score:
     if not links.is_file():
         return Score()
     scored = score(world, traces, links)
-    return Score(precision=scored.precision, recall=scored.recall)
+    found = Score(precision=scored.precision, recall=scored.recall)
+    if not steps.store.exists(f"{run.cycle.topology}/alias_sets.parquet"):
+        return found
+    seen = router_addresses(links_of(steps.store, run.cycle))
+    aliases = score_aliases(world, alias_sets(steps.store, run.cycle), seen)
+    return replace(
+        found,
+        alias_precision=aliases.precision,
+        alias_recall=aliases.recall,
+        alias_recall_by_method={str(m): r for m, r in aliases.recall_by_method.items()},
+    )

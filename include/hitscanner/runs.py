@@ -28,6 +28,9 @@ LOOK_S = 0.5
 CHAIN = ("traceroute", "transform", "load")
 """The main job."""
 
+DEALIAS_CHAIN = ("traceroute", "transform", "alias_resolution", "build_topology", "load")
+"""The main job with routers: what is loaded last is all of it."""
+
 RETRY_DELAY_S = 2
 """Before a failed task is tried again: nobody else waits for this machine."""
 

@@ -41,10 +41,17 @@ class Counts:
 
 @dataclass(frozen=True)
 class Score:
-    """Links against the truth of the simulated Internet, each from 0 to 1."""
+    """Links and alias sets against the truth of the simulated Internet, each from 0 to 1."""
 
     precision: float | None = None
     recall: float | None = None
+    alias_precision: float | None = None
+    """Of the pairs of addresses that were put into one set."""
+
+    alias_recall: float | None = None
+    """Of the pairs among the addresses seen that some method can resolve."""
+
+    alias_recall_by_method: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,10 @@ class Summary:
             "excluded": counts.excluded,
             "unassigned": counts.unassigned,
             "links": {"precision": self.score.precision, "recall": self.score.recall},
-            "alias_sets": {"precision": None, "recall": None},
+            "alias_sets": {
+                "precision": self.score.alias_precision,
+                "recall": self.score.alias_recall,
+            },
             "wall_s": round(self.wall_s, 1),
             "probing_s": round(self.probing_s, 1),
             "overhead_s": round(self.overhead_s, 1),
@@ -139,6 +149,7 @@ class Summary:
             "address_count": self.addresses,
             "median_rtt_ms": _rounded(self.everyone.median_rtt_ms),
             "excluded_at_plan": self.excluded_at_plan,
+            "alias_recall_by_method": dict(self.score.alias_recall_by_method),
             "vantage_points": [_vp_json(vp) for vp in self.vantage_points],
             "missing": {"count": self.missing.count, "file": _text(self.missing.file)},
             "files": {what: str(path) for what, path in self.files.items()},

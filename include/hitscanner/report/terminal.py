@@ -104,6 +104,12 @@ def _totals(summary: Summary) -> list[str]:
             f"links against the truth: precision {format_ratio(summary.score.precision)}, "
             f"recall {format_ratio(summary.score.recall)}"
         )
+    if summary.score.alias_recall is not None:
+        lines.append(
+            "alias sets against the truth, by pairs: "
+            f"precision {format_ratio(summary.score.alias_precision)}, "
+            f"recall {format_ratio(summary.score.alias_recall)}"
+        )
     if summary.missing.count:
         where = f", listed in {_from_here(summary.missing.file)}" if summary.missing.file else ""
         noun = "target" if summary.missing.count == 1 else "targets"
