@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from hitscanner import __version__
-from hitscanner.commands import diff, drives, here, look, measure
+from hitscanner.commands import diff, drives, here, importing, look, measure
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
 
@@ -19,6 +19,9 @@ app.command()(measure.plan)
 app.command()(measure.run)
 look.cycles.command("diff")(diff.cycles_diff)
 look.cycles.command("query")(diff.cycles_query)
+look.cycles.command("import")(importing.cycles_import)
+look.cycles.command("reprocess")(importing.cycles_reprocess)
+look.cycles.command("prune")(importing.cycles_prune)
 app.add_typer(look.cycles, name="cycles")
 app.add_typer(look.inventory, name="inventory")
 app.add_typer(look.fleet, name="fleet")

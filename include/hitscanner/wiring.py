@@ -98,12 +98,12 @@ class Pipeline:
 
     def convert(self, shard: dict[str, str]) -> dict[str, Any]:
         """Write the tables of one shard."""
-        tables = transform.convert(self._workbench(), Shard.from_json(shard))
+        tables = transform.convert(self.workbench(), Shard.from_json(shard))
         return {**shard, "tables": len(tables)}
 
     def merge(self, cycle: dict[str, str]) -> dict[str, str]:
         """Merge the links of a cycle."""
-        transform.merge(self._workbench(), _cycle(cycle))
+        transform.merge(self.workbench(), _cycle(cycle))
         return cycle
 
     def load(self, cycle: dict[str, str]) -> dict[str, Any]:
@@ -202,7 +202,8 @@ class Pipeline:
         settings = self.settings
         return LocalTransport(settings.spool, settings.prober, settings.python)
 
-    def _workbench(self) -> transform.Workbench:
+    def workbench(self) -> transform.Workbench:
+        """Give where files are transformed."""
         program = TransformProgram(self.settings.transform)
         return transform.Workbench(self.store, program, self.settings.scratch)
 

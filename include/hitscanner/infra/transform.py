@@ -1,9 +1,11 @@
 """Run `hs-transform`: Python and Rust meet at files and this command line only."""
 
+import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Protocol
 
 from hitscanner.errors import MeasurementFailedError, UsageError
 
@@ -39,6 +41,13 @@ class TransformProgram:
     def merge_links(self, out: Path, inputs: Sequence[Path]) -> None:
         """Write the sorted union of link files."""
         self._run("merge-links", "-o", str(out), *map(str, inputs))
+
+    def check(self, file: Path) -> dict[str, Any]:
+        """Read a file to its end and give the report: records, cycles, damage (design §4.3)."""
+        with TemporaryDirectory() as folder:
+            report = Path(folder, "report.json")
+            self._run("check", "--report", str(report), str(file))
+            return dict(json.loads(report.read_text()))
 
     def version(self) -> str:
         """Give the program's version."""
