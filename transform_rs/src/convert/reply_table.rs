@@ -46,8 +46,8 @@ pub static FIELDS: [Field; 25] = [
 /// Replies of one batch, becoming one row group.
 pub struct Replies {
     columns: Vec<Column>,
-    addresses: HashMap<Addr, u32, foldhash::fast::FixedState>,
-    destinations: HashMap<Addr, u32, foldhash::fast::FixedState>,
+    addresses: Numbers,
+    destinations: Numbers,
     ids: Vec<Option<u32>>,
     text: Vec<u8>,
 }
@@ -64,8 +64,8 @@ impl Default for Replies {
     fn default() -> Self {
         Self {
             columns: columns_for(&FIELDS),
-            addresses: HashMap::default(),
-            destinations: HashMap::default(),
+            addresses: Numbers::default(),
+            destinations: Numbers::default(),
             ids: Vec::new(),
             text: Vec::new(),
         }
@@ -174,15 +174,38 @@ fn icmp(hops: &[Hop<'_>], is_v6: bool, columns: &mut [Column]) {
     flags.extend(hops.iter().map(|hop| i64::from(hop.flags)));
 }
 
+/// Numbers of addresses in a column's dictionary; IPv4, the usual case, has a map of its own.
+#[derive(Default)]
+struct Numbers {
+    v4: HashMap<u32, u32, foldhash::fast::FixedState>,
+    other: HashMap<Addr, u32, foldhash::fast::FixedState>,
+}
+
+impl Numbers {
+    fn clear(&mut self) {
+        self.v4.clear();
+        self.other.clear();
+    }
+
+    fn get(&self, addr: Addr) -> Option<u32> {
+        match addr {
+            Addr::V4(bytes) => self.v4.get(&u32::from_be_bytes(bytes)).copied(),
+            _ => self.other.get(&addr).copied(),
+        }
+    }
+
+    fn insert(&mut self, addr: Addr, id: u32) {
+        match addr {
+            Addr::V4(bytes) => self.v4.insert(u32::from_be_bytes(bytes), id),
+            _ => self.other.insert(addr, id),
+        };
+    }
+}
+
 /// The number of an address in the dictionary of `column`.
-fn number(
-    addr: Addr,
-    known: &mut HashMap<Addr, u32, foldhash::fast::FixedState>,
-    column: &mut Column,
-    text: &mut Vec<u8>,
-) -> Option<u32> {
-    if let Some(id) = known.get(&addr) {
-        return Some(*id);
+fn number(addr: Addr, known: &mut Numbers, column: &mut Column, text: &mut Vec<u8>) -> Option<u32> {
+    if let Some(id) = known.get(addr) {
+        return Some(id);
     }
     text.clear();
     addr.write_to(text);

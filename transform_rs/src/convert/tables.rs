@@ -29,16 +29,18 @@ static BAD_FIELDS: [Field; 5] = [
 
 struct ToTables<'o> {
     fallback_vp: &'o str,
+    traces: Plan,
     replies: Plan,
 }
 
 struct Worker {
+    traces: Vec<Column>,
     replies: reply_table::Replies,
     path: Path,
 }
 
 struct Part {
-    traces: Vec<Column>,
+    traces: RowGroup,
     others: other_tables::Rows,
     replies: RowGroup,
     tally: Tally,
@@ -75,12 +77,16 @@ impl Stage for ToTables<'_> {
     type Part = Part;
 
     fn worker(&self) -> Worker {
-        Worker { replies: reply_table::Replies::default(), path: Path::default() }
+        Worker {
+            traces: columns_for(&trace_table::FIELDS),
+            replies: reply_table::Replies::default(),
+            path: Path::default(),
+        }
     }
 
     fn work(&self, worker: &mut Worker, batch: &Batch) -> Result<Part> {
         let mut filling = Filling {
-            traces: columns_for(&trace_table::FIELDS),
+            traces: std::mem::take(&mut worker.traces),
             others: other_tables::Rows::default(),
             worker,
             fallback_vp: Some(self.fallback_vp.as_bytes()).filter(|vp| !vp.is_empty()),
@@ -90,7 +96,10 @@ impl Stage for ToTables<'_> {
         let mut tally = visit(batch, &mut filling);
         tally.loops = filling.loops;
         tally.ambiguous_hops = filling.ambiguous;
-        let (traces, others) = (filling.traces, filling.others);
+        let (columns, others) = (filling.traces, filling.others);
+        let traces = RowGroup::encode(&self.traces, &columns)?;
+        worker.traces = columns;
+        worker.traces.iter_mut().for_each(Column::clear);
         let replies = worker.replies.encode(&self.replies)?;
         Ok(Part { traces, others, replies, tally })
     }
@@ -106,7 +115,7 @@ struct Tables<'o> {
 
 impl Tables<'_> {
     fn append(&mut self, part: Part) -> Result<()> {
-        self.traces.append(&part.traces)?;
+        self.traces.append_group(part.traces)?;
         self.replies.append_group(part.replies)?;
         for (i, columns) in part.others.tables.iter().enumerate() {
             if columns.first().is_some_and(|column| column.rows() > 0) {
@@ -154,7 +163,11 @@ pub fn convert(cutter: &mut Cutter, order: &Order<'_>) -> Result<(Vec<Written>, 
         order,
     };
     let mut tally = Tally::default();
-    let stage = ToTables { fallback_vp: order.fallback_vp, replies: plan(&reply_table::FIELDS)? };
+    let stage = ToTables {
+        fallback_vp: order.fallback_vp,
+        traces: plan(&trace_table::FIELDS)?,
+        replies: plan(&reply_table::FIELDS)?,
+    };
     run(&stage, cutter, order.threads, |mut part| {
         tally.add(std::mem::take(&mut part.tally));
         tables.append(part)

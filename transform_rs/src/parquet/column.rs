@@ -1,5 +1,7 @@
 //! Columns in memory: values, and which rows have none.
 
+use std::ops::Range;
+
 use hashbrown::HashMap;
 
 /// What a column holds, and how it is stored.
@@ -51,11 +53,24 @@ pub struct Dictionary {
     /// The texts in PLAIN encoding: length, then bytes.
     plain: Vec<u8>,
     ends: Vec<u32>,
+    last: Range<usize>,
+    last_id: u32,
 }
 
 impl Dictionary {
     /// The number of `text`.
     pub fn intern(&mut self, text: &[u8]) -> u32 {
+        // Most columns say the same again and again.
+        if self.plain.get(self.last.clone()).is_some_and(|last| last == text && !text.is_empty()) {
+            return self.last_id;
+        }
+        let id = self.find_or_append(text);
+        let end = self.ends[id as usize] as usize;
+        (self.last_id, self.last) = (id, end - text.len()..end);
+        id
+    }
+
+    fn find_or_append(&mut self, text: &[u8]) -> u32 {
         if let Some(id) = self.ids.get(text) {
             return *id;
         }
@@ -97,6 +112,7 @@ impl Dictionary {
         self.ids.clear();
         self.plain.clear();
         self.ends.clear();
+        self.last = 0..0;
     }
 }
 
