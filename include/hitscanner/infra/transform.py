@@ -25,6 +25,8 @@ class Transform(Protocol):
 
     def merge_links(self, out: Path, inputs: Sequence[Path]) -> None: ...
 
+    def graph(self, out: Path, name: str, inputs: Sequence[Path], aliases: Path) -> None: ...
+
     def version(self) -> str: ...
 
 
@@ -48,6 +50,15 @@ class TransformProgram:
             report = Path(folder, "report.json")
             self._run("check", "--report", str(report), str(file))
             return dict(json.loads(report.read_text()))
+
+    def graph(self, out: Path, name: str, inputs: Sequence[Path], aliases: Path) -> None:
+        """
+        Write routers and links into the folder *out*: ITDK files called *name*, and Parquet.
+
+        *aliases* holds what is already judged, so private addresses are joined as it says.
+        """
+        options = ("-o", str(out), "--name", name, "--merge-private", "--aliases", str(aliases))
+        self._run("graph", *options, "--", *map(str, inputs))
 
     def version(self) -> str:
         """Give the program's version."""

@@ -1,6 +1,8 @@
 """Build a cycle's routers: nodes, links, interfaces; labels; what changed since the last cycle."""
 
 import json
+import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,20 +20,13 @@ from hitscanner.domain.labels import (
     parse_prefix2as,
 )
 from hitscanner.domain.quorum import State
-from hitscanner.domain.topology import (
-    Graph,
-    SeenHops,
-    build,
-    ifaces_text,
-    links_text,
-    nodes_text,
-)
 from hitscanner.errors import UsageError
 from hitscanner.infra.files import scratch_folder, sha256_of
 from hitscanner.infra.parquet import read_table, write_table
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.aliases import alias_sets
 from hitscanner.pipeline.gate import read_manifest
+from hitscanner.pipeline.transform import Workbench, transformable
 
 T = TypeVar("T")
 
@@ -84,30 +79,32 @@ def read_labels(folder: Path, cycle: Cycle) -> Labels:
     return Labels(read("prefix2as", parse_prefix2as), read("geo", parse_places), sources)
 
 
-def build_topology(store: Store, scratch: Path, cycle: Cycle, labels: Labels) -> dict[str, Any]:
+def build_topology(bench: Workbench, cycle: Cycle, labels: Labels) -> dict[str, Any]:
     """
     Write the nodes, node links and interfaces of a cycle, as ITDK files and as Parquet.
 
     The same store and labels give the same bytes.
 
     Raises:
-        UsageError: when the cycle has no links.
+        UsageError: when the cycle has no traces.
+        TransformError: when hs-transform fails.
     """
-    graph = build(_links(store, cycle), alias_sets(store, cycle))
-    with scratch_folder(scratch, cycle.list, cycle.cycle, "topology") as folder:
-        _write_texts(graph, labels, folder, cycle)
-        _write_tables(graph, labels, folder)
-        summary = {
-            "nodes": len(graph.nodes),
-            "routers_of_several_addresses": sum(len(n.addresses) > 1 for n in graph.nodes),
-            "node_links": len(graph.links),
-            "interfaces": len(graph.interfaces),
-            "labels": labels.sources,
-        }
-        text = json.dumps(summary, indent=2, sort_keys=True) + "\n"
-        (folder / "topology.json").write_text(text)
-        for file in sorted(folder.iterdir()):
-            store.put(f"{cycle.topology}/{file.name}", file)
+    shards = transformable(bench.store, cycle)
+    if not shards:
+        raise UsageError(f"{cycle} has no traces; run traceroute for it first")
+    name = f"{cycle.list}-{cycle.cycle}"
+    with scratch_folder(bench.scratch, cycle.list, cycle.cycle, "topology") as folder:
+        sets, graph, out = folder / "sets.iffout", folder / "graph", folder / "out"
+        out.mkdir()
+        sets.write_text(_as_iffinder(alias_sets(bench.store, cycle)))
+        raw = [bench.store.local(shard.raw) for shard in shards]
+        bench.program.graph(graph, name, raw, sets)
+        for text in sorted(graph.glob(f"{name}.*")):
+            shutil.copyfile(text, out / text.name)
+        summary = _write_tables(graph, out, name, labels)
+        (out / "topology.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")
+        for file in sorted(out.iterdir()):
+            bench.store.put(f"{cycle.topology}/{file.name}", file)
     return summary
 
 
@@ -192,12 +189,14 @@ def summarise(
     }
 
 
-def _links(store: Store, cycle: Cycle) -> list[SeenHops]:
-    path = f"{cycle.topology}/links.parquet"
-    if not store.exists(path):
-        raise UsageError(f"{cycle} has no links; run transform for it first")
-    columns = ('"in"', '"out"', "is_dest", "stars", "freq", "delay_us", "ttl")
-    return [SeenHops(*row) for row in read_table([store.local(path)], columns)]
+def _as_iffinder(sets: Iterable[Sequence[str]]) -> str:
+    r"""
+    Write alias sets as pairs that hs-transform reads: the first member answered for the others.
+
+    >>> _as_iffinder([["192.0.2.1", "192.0.2.2"]])
+    '192.0.2.2 192.0.2.1 - - - D\n'
+    """
+    return "".join(f"{other} {first} - - - D\n" for first, *rest in sets for other in rest)
 
 
 def _sights(store: Store, cycle: Cycle) -> list[Sight]:
@@ -214,59 +213,89 @@ def _vps(store: Store, cycle: Cycle) -> list[str]:
     return sorted({s.vp for s in outcome.shards if s.counts.done}) if outcome else []
 
 
-def _write_texts(graph: Graph, labels: Labels, folder: Path, cycle: Cycle) -> None:
-    name = f"{cycle.list}-{cycle.cycle}"
-    texts = {
-        "nodes": nodes_text(graph),
-        "links": links_text(graph),
-        "ifaces": ifaces_text(graph),
-        "nodes.as": "".join(_as_lines(graph, labels)),
-        "nodes.geo": "".join(_geo_lines(graph, labels)),
-    }
-    head = f"# hitscanner {cycle}; labels: {json.dumps(labels.sources, sort_keys=True)}\n"
-    for ending, text in texts.items():
-        if text or ending in ("nodes", "links", "ifaces"):
-            (folder / f"{name}.{ending}").write_text(head + text)
+@dataclass(frozen=True)
+class _Labelled:
+    """What is known of one node."""
+
+    asn: int | None
+    place: Place | None
 
 
-def _as_lines(graph: Graph, labels: Labels) -> Iterable[str]:
-    for node in graph.nodes:
-        asn = elect(labels.origins.find(address) for address in node.addresses)
-        if asn is not None:
-            yield f"node.AS N{node.number} {asn} origins\n"
-
-
-def _geo_lines(graph: Graph, labels: Labels) -> Iterable[str]:
-    """Write nine fields behind the name: readers take the ninth as the method (ITDK)."""
-    for node in graph.nodes:
-        place = elect(labels.places.find(address) for address in node.addresses)
-        if place is not None:
-            found = (place.continent, place.country, place.region, place.city)
-            where = (place.latitude, place.longitude, "", "", "file")
-            yield "\t".join([f"node.geo N{node.number}:", *found, *where]) + "\n"
-
-
-def _write_tables(graph: Graph, labels: Labels, folder: Path) -> None:
-    types = {"node": "INTEGER", "addr": "VARCHAR", "asn": "BIGINT"}
-    places = ("country", "city", "latitude", "longitude")
-    rows = []
-    for node in graph.nodes:
-        asn = elect(labels.origins.find(address) for address in node.addresses)
-        place = elect(labels.places.find(address) for address in node.addresses)
-        where = [getattr(place, name) or None if place else None for name in places]
-        rows += [(node.number, address, asn, *where) for address in node.addresses]
-    write_table({**types, **dict.fromkeys(places, "VARCHAR")}, rows, folder / "nodes.parquet")
-    numbers = {"link": "INTEGER", "near_node": "INTEGER", "far_node": "INTEGER"}
-    ends = {"near_addr": "VARCHAR", "far_addr": "VARCHAR"}
-    seen = {"freq": "BIGINT", "delay_us": "INTEGER", "ttl": "INTEGER"}
-    write_table(
-        {**numbers, **ends, **seen},
-        [tuple(vars(link).values()) for link in graph.links],
-        folder / "node_links.parquet",
+def _write_tables(graph: Path, out: Path, name: str, labels: Labels) -> dict[str, Any]:
+    """Write nodes with their labels, node links and interfaces; give their numbers."""
+    columns = ("node_id", "addr", "addr_class", "is_anonymous")
+    rows = read_table([graph / "nodes.parquet"], columns)
+    known = _label(rows, labels)
+    where = ("country", "city", "latitude", "longitude")
+    types = {"node": "BIGINT", "addr": "VARCHAR", "addr_class": "VARCHAR"}
+    types |= {"is_anonymous": "BOOLEAN", "asn": "BIGINT", **dict.fromkeys(where, "VARCHAR")}
+    labelled = [
+        (*row, known[row[0]].asn, *(getattr(known[row[0]].place, key, "") or None for key in where))
+        for row in rows
+    ]
+    write_table(types, labelled, out / "nodes.parquet")
+    ends = {"link": "BIGINT", "near_node": "BIGINT", "far_node": "BIGINT", "far_addr": "VARCHAR"}
+    links = read_table(
+        [graph / "node_links.parquet"], ("link_id", "near_node_id", "far_node_id", "far_addr")
     )
+    write_table(ends, links, out / "node_links.parquet")
+    interfaces = [_interface(line) for line in _lines(graph / f"{name}.ifaces")]
     flags = {"is_transit": "BOOLEAN", "is_dest": "BOOLEAN"}
-    write_table(
-        {"addr": "VARCHAR", "node": "INTEGER", "link": "INTEGER", **flags},
-        [tuple(vars(each).values()) for each in graph.interfaces],
-        folder / "ifaces.parquet",
-    )
+    ids = {"addr": "VARCHAR", "node": "BIGINT", "link": "BIGINT"}
+    write_table({**ids, **flags}, interfaces, out / "ifaces.parquet")
+    _write_labels(known, out, name, labels)
+    sizes = Counter(node for node, *_ in rows)
+    return {
+        "nodes": len(sizes),
+        "routers_of_several_addresses": sum(size > 1 for size in sizes.values()),
+        "node_links": len(links),
+        "interfaces": len(interfaces),
+        "labels": labels.sources,
+    }
+
+
+def _label(rows: Iterable[tuple[Any, ...]], labels: Labels) -> dict[int, _Labelled]:
+    """Elect the AS and the place of each node, in the order of nodes."""
+    addresses: dict[int, list[str]] = {}
+    for node, address, _, is_anonymous in rows:
+        addresses.setdefault(node, []).extend([] if is_anonymous else [address])
+    return {
+        node: _Labelled(
+            elect(labels.origins.find(address) for address in some),
+            elect(labels.places.find(address) for address in some),
+        )
+        for node, some in sorted(addresses.items())
+    }
+
+
+def _lines(file: Path) -> list[str]:
+    return [line for line in file.read_text().splitlines() if not line.startswith("#")]
+
+
+def _interface(line: str) -> tuple[str, int | None, int | None, bool, bool]:
+    """
+    Read a line of `.ifaces`: address, node, link, `T` in transit, `D` as destination.
+
+    >>> _interface("192.0.2.7 N2 L1 T")
+    ('192.0.2.7', 2, 1, True, False)
+    """
+    address, *words = line.split()
+    numbers = {word[0]: int(word[1:]) for word in words if len(word) > 1}
+    return address, numbers.get("N"), numbers.get("L"), "T" in words, "D" in words
+
+
+def _write_labels(known: dict[int, _Labelled], out: Path, name: str, labels: Labels) -> None:
+    """Write `.nodes.as` and `.nodes.geo`, each only when there is a file to label by."""
+    head = f"# labels: {json.dumps(labels.sources, sort_keys=True)}\n"
+    asns = (f"node.AS N{n} {k.asn} origins\n" for n, k in known.items() if k.asn is not None)
+    places = (_geo_line(node, each.place) for node, each in known.items() if each.place)
+    for kind, ending, lines in (("prefix2as", "as", asns), ("geo", "geo", places)):
+        if kind in labels.sources:
+            (out / f"{name}.nodes.{ending}").write_text(head + "".join(lines))
+
+
+def _geo_line(node: int, place: Place) -> str:
+    """Write nine fields behind the name: readers take the ninth as the method (ITDK)."""
+    found = (place.continent, place.country, place.region, place.city)
+    where = (place.latitude, place.longitude, "", "", "file")
+    return "\t".join([f"node.geo N{node}:", *found, *where]) + "\n"

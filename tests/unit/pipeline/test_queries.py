@@ -47,7 +47,7 @@ def home(tmp_path_factory):
         transform.merge(bench, cycle)
         lay_aliases(measurement, cycle)
         labels = topology.read_labels(home / "labels", cycle)
-        topology.build_topology(measurement.store, home / "scratch", cycle, labels)
+        topology.build_topology(bench, cycle, labels)
         topology.compare_with_previous(measurement.store, home / "scratch", cycle)
     return home
 

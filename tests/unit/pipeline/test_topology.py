@@ -2,18 +2,29 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from hitscanner.domain.cycle import Cycle
+from hitscanner.domain.labels import Prefixes
 from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.errors import UsageError
 from hitscanner.infra.parquet import read_table, write_table
+from hitscanner.infra.transform import TransformProgram
 from hitscanner.pipeline import gate, measure, plan, topology
 from hitscanner.pipeline.topology import Labels
+from hitscanner.pipeline.transform import Workbench
+from hitscanner.settings import REPOSITORY, Settings
+from tests.support import warts
+from tests.support.vantage import ROUTERS
 
 from .conftest import Measurement, tree
 
+PROGRAM = Settings(Path("/"), REPOSITORY).transform
+needs_transform = pytest.mark.skipif(
+    not PROGRAM.is_file(), reason="needs hs-transform: make transform"
+)
 TYPES = {"in": "VARCHAR", "out": "VARCHAR", "is_dest": "BOOLEAN", "stars": "INTEGER"}
 NUMBERS = {"freq": "BIGINT", "delay_us": "INTEGER", "ttl": "INTEGER", "vp": "VARCHAR"}
 
@@ -55,51 +66,87 @@ def lay_sets(measurement: Measurement, cycle: Cycle, *sets: list[str]) -> None:
     measurement.store.put(f"{cycle.topology}/alias_sets.parquet", file)
 
 
+ONE, TWO, NEXT = ROUTERS[0], "100.127.0.3", ROUTERS[1]
+"""Two interfaces of one router, seen from two vantage points, and the router behind it."""
+
+
+def _from_elsewhere(shard, targets):
+    return warts.slice_file(shard, targets, [TWO, NEXT])
+
+
 @pytest.fixture
 def built(measurement):
+    measurement.transport.tampers["jp-0001"] = _from_elsewhere
     cycle = close_at(measurement, 22)
-    lay_links(measurement, cycle, [("100.66.0.1", "100.66.0.9", "us-0001"),
-                                   ("100.66.0.3", "100.66.0.9", "jp-0001")])  # fmt: skip
-    lay_sets(measurement, cycle, ["100.66.0.1", "100.66.0.3"])
+    lay_sets(measurement, cycle, [ONE, TWO])
     folder = measurement.root / "labels"
     folder.mkdir()
-    (folder / "prefix2as-20261120.txt").write_text("100.66.0.0\t24\t64500\n")
-    (folder / "prefix2as-20261201.txt").write_text("100.66.0.0\t24\t64999\n")
+    (folder / "prefix2as-20261120.txt").write_text("100.127.0.0\t24\t64500\n")
+    (folder / "prefix2as-20261201.txt").write_text("100.127.0.0\t24\t64999\n")
     header = "prefix,continent,country,region,city,latitude,longitude\n"
-    (folder / "geo-20261101.csv").write_text(f"{header}100.66.0.0/28,NA,US,HI,Hilo,19.7,-155.1\n")
+    (folder / "geo-20261101.csv").write_text(f"{header}100.127.0.0/30,NA,US,HI,Hilo,19.7,-155.1\n")
     return measurement, cycle, topology.read_labels(folder, cycle)
 
 
 def build(measurement, cycle, labels):
-    return topology.build_topology(measurement.store, measurement.root / "s", cycle, labels)
+    bench = Workbench(measurement.store, TransformProgram(PROGRAM), measurement.root / "s")
+    return topology.build_topology(bench, cycle, labels)
 
 
+def lines_of(measurement, cycle, ending):
+    data = measurement.store.read(f"{cycle.topology}/lab-{cycle.cycle}.{ending}")
+    return [line for line in data.decode().splitlines() if not line.startswith("#")]
+
+
+def node_of(measurement, cycle):
+    file = measurement.store.local(f"{cycle.topology}/nodes.parquet")
+    return dict(read_table([file], ("addr", "node")))
+
+
+@needs_transform
 def test_aliases_become_one_node_in_text_and_table(built):
+    measurement, cycle, labels = built
+    summary = build(measurement, cycle, labels)
+
+    nodes = node_of(measurement, cycle)
+    assert nodes[ONE] == nodes[TWO] != nodes[NEXT]
+    assert f"node N{nodes[ONE]}:  {ONE} {TWO}" in lines_of(measurement, cycle, "nodes")
+    table = measurement.store.local(f"{cycle.topology}/node_links.parquet")
+    ends = read_table([table], ("near_node", "far_node", "far_addr"))
+    assert (nodes[ONE], nodes[NEXT], NEXT) in ends
+    assert summary["routers_of_several_addresses"] == 1
+
+
+@needs_transform
+def test_interfaces_say_how_they_were_seen(built):
     measurement, cycle, labels = built
     build(measurement, cycle, labels)
 
-    name = f"{cycle.topology}/lab-{cycle.cycle}"
-    text = measurement.store.read(f"{name}.nodes").decode()
-    assert text.splitlines()[1:] == ["node N1:  100.66.0.1 100.66.0.3", "node N2:  100.66.0.9"]
-    table = measurement.store.local(f"{cycle.topology}/node_links.parquet")
-    assert read_table([table], ("near_node", "far_node", "freq")) == [(1, 2, 2)]
+    table = measurement.store.local(f"{cycle.topology}/ifaces.parquet")
+    seen = {a: (t, d) for a, t, d in read_table([table], ("addr", "is_transit", "is_dest"))}
+    assert seen[NEXT] == (True, False)
+    assert seen["100.66.0.1"] == (False, True)
 
 
+@needs_transform
 def test_labels_carry_the_date_of_their_file(built):
     measurement, cycle, labels = built
     summary = build(measurement, cycle, labels)
 
     assert summary["labels"]["prefix2as"]["date"] == "20261120"
     assert summary["labels"]["geo"]["date"] == "20261101"
-    name = f"{cycle.topology}/lab-{cycle.cycle}"
-    as_lines = measurement.store.read(f"{name}.nodes.as").decode().splitlines()
-    assert as_lines[1:] == ["node.AS N1 64500 origins", "node.AS N2 64500 origins"]
-    geo = measurement.store.read(f"{name}.nodes.geo").decode().splitlines()[1]
+    nodes = node_of(measurement, cycle)
+    lines = lines_of(measurement, cycle, "nodes.as")
+    assert sorted(lines) == sorted(f"node.AS N{nodes[a]} 64500 origins" for a in (ONE, NEXT))
+    [geo] = lines_of(measurement, cycle, "nodes.geo")
     assert geo.split("\t") == [
-        "node.geo N1:", "NA", "US", "HI", "Hilo", "19.7", "-155.1", "", "", "file",
+        f"node.geo N{nodes[ONE]}:", "NA", "US", "HI", "Hilo", "19.7", "-155.1", "", "", "file",
     ]  # fmt: skip
+    table = measurement.store.local(f"{cycle.topology}/nodes.parquet")
+    assert (ONE, 64500, "US", "Hilo") in read_table([table], ("addr", "asn", "country", "city"))
 
 
+@needs_transform
 def test_building_again_changes_no_byte(built):
     measurement, cycle, labels = built
     build(measurement, cycle, labels)
@@ -109,23 +156,23 @@ def test_building_again_changes_no_byte(built):
     assert before == tree(measurement.store.root)
 
 
+@needs_transform
 def test_without_aliases_and_labels_each_address_is_a_nameless_node(measurement, tmp_path):
     cycle = close_at(measurement, 22)
-    lay_links(measurement, cycle, [("100.66.0.1", "100.66.0.9", "us-0001")])
     labels = topology.read_labels(tmp_path / "none", cycle)
 
     summary = build(measurement, cycle, labels)
 
     assert isinstance(labels, Labels)
-    assert (summary["nodes"], summary["routers_of_several_addresses"]) == (2, 0)
+    assert (summary["nodes"], summary["routers_of_several_addresses"]) == (32, 0)
     assert not measurement.store.exists(f"{cycle.topology}/lab-{cycle.cycle}.nodes.as")
 
 
-def test_a_cycle_without_links_says_what_to_do(measurement):
-    cycle = close_at(measurement, 22)
+def test_a_cycle_without_traces_says_what_to_do(measurement):
+    [first, *_] = measurement.plan()
 
-    with pytest.raises(UsageError, match="has no links; run transform"):
-        build(measurement, cycle, topology.Labels({}, {}, {}))
+    with pytest.raises(UsageError, match="has no traces; run traceroute"):
+        build(measurement, first.of, topology.Labels(Prefixes(), Prefixes(), {}))
 
 
 def test_the_first_cycle_has_nothing_to_be_compared_with(measurement):

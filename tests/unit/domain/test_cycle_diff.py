@@ -1,4 +1,4 @@
-"""Routers, labels and differences: nothing invented, nothing dependent on order."""
+"""Labels and differences: nothing invented, nothing dependent on order."""
 
 import pytest
 from hypothesis import given
@@ -11,32 +11,11 @@ from hitscanner.domain.labels import (
     parse_places,
     parse_prefix2as,
 )
-from hitscanner.domain.topology import (
-    SeenHops,
-    build,
-    ifaces_text,
-    links_text,
-    nodes_text,
-)
 from hitscanner.errors import UsageError
 
 ADDRESSES = [f"192.0.2.{i}" for i in range(1, 16)] + [f"2001:db8::{i:x}" for i in range(1, 6)]
 addresses = st.sampled_from(ADDRESSES)
 pairs = st.tuples(addresses, addresses).filter(lambda pair: pair[0] != pair[1])
-links = st.lists(
-    st.builds(
-        lambda pair, is_dest, stars, freq, delay_us, ttl: SeenHops(
-            *pair, is_dest, stars, freq, delay_us, ttl
-        ),
-        pairs,
-        st.booleans(),
-        st.integers(0, 2),
-        st.integers(1, 9),
-        st.none() | st.integers(-50, 50),
-        st.integers(1, 9),
-    ),
-    max_size=40,
-)
 sights = st.lists(
     st.builds(
         lambda pair, vps: Sight(*pair, frozenset(vps)),
@@ -45,56 +24,6 @@ sights = st.lists(
     ),
     max_size=25,
 )
-SETS = [("192.0.2.1", "192.0.2.3", "192.0.2.99"), ("192.0.2.5", "192.0.2.6")]
-
-
-@given(links, st.randoms())
-def test_a_graph_does_not_depend_on_the_order_of_links_and_sets(some, chance):
-    shuffled = chance.sample(some, len(some))
-
-    assert build(some, SETS) == build(shuffled, [tuple(reversed(s)) for s in reversed(SETS)])
-
-
-@given(links)
-def test_every_address_is_of_one_node_and_no_node_is_linked_with_itself(some):
-    graph = build(some, SETS)
-
-    held = [address for node in graph.nodes for address in node.addresses]
-    assert len(held) == len(set(held))
-    assert {a for link in some for a in (link.near, link.far)} <= set(held)
-    assert [node.number for node in graph.nodes] == list(range(1, len(graph.nodes) + 1))
-    assert all(link.near != link.far for link in graph.links)
-
-
-@given(links)
-def test_no_node_link_is_made_over_a_silent_hop(some):
-    graph = build(some, [])
-    node_of = {node.number: node.addresses[0] for node in graph.nodes}
-    direct = {(link.near, link.far) for link in some if link.stars == 0}
-
-    assert {(node_of[link.near], link.far_addr) for link in graph.links} == direct
-
-
-def test_the_text_forms_are_those_of_the_itdk():
-    graph = build(
-        [
-            SeenHops("192.0.2.1", "192.0.2.9", False, 0, 2, 500, 1),
-            SeenHops("192.0.2.5", "192.0.2.9", False, 0, 1, 500, 2),
-            SeenHops("192.0.2.9", "198.51.100.7", True, 0, 1, None, 3),
-        ],
-        [("192.0.2.1", "192.0.2.8")],
-    )
-
-    assert nodes_text(graph) == (
-        "node N1:  192.0.2.1 192.0.2.8\n"
-        "node N2:  192.0.2.5\n"
-        "node N3:  192.0.2.9\n"
-        "node N4:  198.51.100.7\n"
-    )
-    assert links_text(graph) == (
-        "link L1:  N3:192.0.2.9 N1:192.0.2.8 N2\nlink L2:  N4:198.51.100.7 N3\n"
-    )
-    assert ifaces_text(graph).splitlines()[-2:] == ["192.0.2.9 N3 L1 T", "198.51.100.7 N4 L2 D"]
 
 
 def test_the_first_origin_and_the_longest_prefix_win():
