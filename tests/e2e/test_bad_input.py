@@ -137,6 +137,10 @@ def test_a_taken_port_is_refused_with_the_remedy(ready):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         line = refusal(ready.hitscanner("local", "--port", str(port)))
+    status = ready.hitscanner(
+        *("simulator", "status", "--state-dir", str(ready.home / "simulator"), "--json")
+    )
 
     assert f"{port}" in line
     assert "--port" in line
+    assert status.result["state"] == "down"

@@ -75,6 +75,8 @@ def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> 
     from hitscanner.simulator import lifecycle
 
     settings = Settings.from_environment()
+    if local_airflow.running(settings.airflow) is None:
+        local_airflow.refuse_taken_port(port)
     if not settings.inventory.is_file():
         prepare(settings, Rehearsal())
     if _is_simulated(settings):
