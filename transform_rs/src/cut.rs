@@ -12,6 +12,9 @@ use crate::warts::tables::{Cycle, Entry, List, Tables};
 /// Bytes of records per batch: about 190,000 replies, which make one row group of Parquet.
 pub const BATCH_BYTES: usize = 8 << 20;
 
+/// Bytes per batch where no row groups are made: what a batch becomes then stays in the cache.
+pub const SMALL_BATCH_BYTES: usize = 256 << 10;
+
 /// A whole record in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordAt {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::{Cli, Command, Common, Format, Sampling};
 use crate::convert;
-use crate::cut::Cutter;
+use crate::cut::{Cutter, SMALL_BATCH_BYTES};
 use crate::error::{Error, Exit, Result};
 use crate::graph::itdk::Graph;
 use crate::graph::{self, collect, write};
@@ -56,7 +56,7 @@ pub fn run(cli: &Cli) -> Result<Report> {
 
 fn ifaces(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
     let with_digest = common.report.is_some();
-    let mut cutter = Cutter::new(inputs, with_digest);
+    let mut cutter = Cutter::new(inputs, with_digest).with_batch_bytes(SMALL_BATCH_BYTES);
     let (seen, tally) = collect::collect(&mut cutter, threads(common))?;
     let mut outputs = Vec::new();
     if tally.total() > 0 {
@@ -91,7 +91,7 @@ fn graph(
     common: &Common,
 ) -> Result<Report> {
     let with_digest = common.report.is_some();
-    let mut cutter = Cutter::new(inputs, with_digest);
+    let mut cutter = Cutter::new(inputs, with_digest).with_batch_bytes(SMALL_BATCH_BYTES);
     let (seen, evidence, mut tally) = collect::collect_all(&mut cutter, threads(common))?;
     let mut found = graph::aliases::read(alias_files, with_digest)?;
     found.evidence.add(evidence);
@@ -116,7 +116,8 @@ fn threads(common: &Common) -> usize {
 }
 
 fn check(inputs: &[String], common: &Common) -> Result<Report> {
-    let mut cutter = Cutter::new(inputs, common.report.is_some());
+    let cutter = Cutter::new(inputs, common.report.is_some());
+    let mut cutter = cutter.with_batch_bytes(SMALL_BATCH_BYTES);
     let tally = convert::check::check(&mut cutter, threads(common))?;
     Ok(Report {
         command: "check",
@@ -143,6 +144,9 @@ fn notes(inputs: &[String]) -> Vec<(&'static str, String)> {
 fn convert(to: Format, output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
     let with_digest = common.report.is_some();
     let mut cutter = Cutter::new(inputs, with_digest);
+    if to != Format::Parquet {
+        cutter = cutter.with_batch_bytes(SMALL_BATCH_BYTES);
+    }
     let threads = threads(common);
     let notes = notes(inputs);
     let (outputs, tally): (Vec<Written>, Tally) = match to {

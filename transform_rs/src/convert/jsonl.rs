@@ -1,6 +1,7 @@
 //! From records to JSON lines.
 
 use std::path::Path as FilePath;
+use std::sync::{Mutex, PoisonError};
 
 use crate::cut::{Batch, Cutter};
 use crate::decode::{Place, Visitor, visit};
@@ -17,7 +18,17 @@ use crate::warts::tables::Entry;
 use crate::warts::trace::Trace;
 use crate::warts::tracelb::Tracelb;
 
-struct ToJson;
+/// Buffers of lines that were written go back to the workers.
+#[derive(Default)]
+struct ToJson {
+    spare: Mutex<Vec<Vec<u8>>>,
+}
+
+impl ToJson {
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 struct Part {
     lines: Vec<u8>,
@@ -62,7 +73,9 @@ impl Stage for ToJson {
     fn worker(&self) {}
 
     fn work(&self, (): &mut (), batch: &Batch) -> Result<Part> {
-        let mut writing = Writing { lines: Vec::with_capacity(batch.bytes.len() * 8), rows: 0 };
+        let mut lines = self.spare().pop().unwrap_or_default();
+        lines.clear();
+        let mut writing = Writing { lines, rows: 0 };
         let tally = visit(batch, &mut writing);
         Ok(Part { lines: writing.lines, rows: writing.rows, tally })
     }
@@ -80,10 +93,12 @@ pub fn convert(
 ) -> Result<(Vec<Written>, Tally)> {
     let mut output = Output::create(path, with_digest)?;
     let (mut tally, mut rows) = (Tally::default(), 0);
-    run(&ToJson, cutter, threads, |part| {
+    let stage = ToJson::default();
+    run(&stage, cutter, threads, |part| {
         output.write(&part.lines)?;
         tally.add(part.tally);
         rows += part.rows;
+        stage.spare().push(part.lines);
         Ok(())
     })?;
     if tally.total() == 0 {

@@ -6,8 +6,8 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
 use super::column::{Column, Presence, Values};
+use super::numbered::{self, FewInts, Numbered, text_statistics};
 use super::schema::Plan;
-use super::text;
 
 /// An encoded column, ready to be put into a file.
 #[derive(Debug)]
@@ -23,10 +23,8 @@ pub struct Chunk {
 /// # Errors
 /// If the crate refuses, which only a column of the wrong type can cause.
 pub fn encode(plan: &Plan, index: usize, column: &Column) -> Result<Chunk> {
-    if let Values::Text(ids, dictionary) = &column.values
-        && !dictionary.is_empty()
-    {
-        return text::encode(plan, index, column, ids, dictionary);
+    if let Some(chunk) = numbered(plan, index, column)? {
+        return Ok(chunk);
     }
     let mut sink = TrackedWrite::new(Vec::new());
     let description = plan.schema.column(index);
@@ -37,6 +35,35 @@ pub fn encode(plan: &Plan, index: usize, column: &Column) -> Result<Chunk> {
     write(&mut writer, &column.values, levels.as_deref())?;
     let closed = writer.close()?;
     Ok(Chunk { bytes: sink.into_inner()?.into(), closed })
+}
+
+/// Encode by numbers, if the column is of a kind that gains by it.
+fn numbered(plan: &Plan, index: usize, column: &Column) -> Result<Option<Chunk>> {
+    let rows = column.rows();
+    match &column.values {
+        Values::Text(ids, dictionary) if !dictionary.is_empty() => {
+            let values = Numbered {
+                ids,
+                plain: dictionary.plain(),
+                count: dictionary.len(),
+                statistics: text_statistics(dictionary, rows - ids.len()),
+            };
+            numbered::encode(plan, index, column, &values).map(Some)
+        }
+        Values::I32(ints) => {
+            let Some(few) = FewInts::of(ints) else {
+                return Ok(None);
+            };
+            let values = Numbered {
+                ids: &few.ids,
+                plain: &few.plain,
+                count: few.count,
+                statistics: few.statistics(rows - ints.len()),
+            };
+            numbered::encode(plan, index, column, &values).map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 fn write(writer: &mut ColumnWriter<'_>, values: &Values, levels: Option<&[i16]>) -> Result<()> {

@@ -4,7 +4,7 @@ pub mod chunk;
 pub mod column;
 pub mod file;
 pub mod hybrid;
+pub mod numbered;
 pub mod read;
 pub mod schema;
 pub mod table;
-pub mod text;
