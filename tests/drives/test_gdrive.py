@@ -11,7 +11,7 @@ from hitscanner.infra.drives import RefusedError, Upload
 from hitscanner.infra.drives.base import CredentialsError, DriveFullError, UnreachableError
 from hitscanner.infra.drives.gdrive import GoogleDrive
 from hitscanner.infra.drives.gdrive_api import Api
-from tests.support.drive_fake import FOLDER, DriveFake, Fault, serving
+from tests.support.drive_fake import AWAY, FOLDER, DriveFake, Fault, serving
 
 DATA = bytes(range(256)) * 40  # three pieces of the tests' size
 PIECE_BYTES = 4096
@@ -104,6 +104,16 @@ BUSY = {
 def test_a_passing_fault_leaves_one_whole_file(fake, put, fault, skipped):
     passing = [Fault("PUT", SESSION, 500)] * (skipped if fault.method == "PUT" else 0)
     fake.faults = deque([*passing, fault])
+    put()
+
+    assert not fake.faults
+    assert fake.paths() == ["raw/lab/x.warts"]
+    assert fake.read("raw/lab/x.warts") == DATA
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_a_network_that_is_away_for_a_while_is_waited_for(fake, put, method):
+    fake.faults = deque([Fault(method, "/", AWAY)] * 20)
     put()
 
     assert not fake.faults

@@ -19,6 +19,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 FOLDER = "application/vnd.google-apps.folder"
+AWAY = -1
+"""Instead of a status: no answer."""
 
 
 @dataclass
@@ -153,6 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.fake.requests.append((self.command, address.path))
         self.fault = self.fake.take_fault(self.command, address.path)
+        if self.fault and self.fault.status == AWAY:
+            self.close_connection = True
+            return
         if self.fault and self.fault.status:
             self._error(self.fault.status, self.fault.reason, self.fault.headers)
             return

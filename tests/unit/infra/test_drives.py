@@ -1,6 +1,7 @@
 """drives.toml is read or refused in one line; a folder is a drive."""
 
 import errno
+import subprocess
 
 import pytest
 
@@ -121,3 +122,16 @@ def test_a_full_drive_gets_nothing_more(tmp_path):
     with pytest.raises(DriveFullError):
         list(in_parallel(send, uploads, 1))
     assert len(tried) < 50
+
+
+@pytest.mark.root
+def test_a_disk_that_is_full_is_named_and_holds_no_part(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+    try:
+        with pytest.raises(DriveFullError, match="drive folder: full: No space left"):
+            list(FileDrive("folder", disk).put([upload(tmp_path, "big", bytes(1 << 20))]))
+        assert [path for path in disk.rglob("*") if path.is_file()] == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
