@@ -89,7 +89,8 @@ class AsRoutes:
             for here in sorted(rings.pop(steps, ())):
                 for down in self._customers[here]:
                     if down not in length:
-                        last = length[down] = steps + 1
+                        length[down] = steps + 1
                         via[down] = here
-                        rings.setdefault(last, []).append(down)
+                        rings.setdefault(steps + 1, []).append(down)
+                        last = max(last, steps + 1)
             steps += 1

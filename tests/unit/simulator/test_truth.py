@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hitscanner.simulator import addressing, packets
+from hitscanner.simulator.aspaths import AsRoutes
 from hitscanner.simulator.objects import Event, Link, Prefix, Router, VantagePoint
 from hitscanner.simulator.truth import TrueHop, Truth, flow_of, links
+from hitscanner.simulator.truth_paths import Paths
 from hitscanner.simulator.world import World, WorldSpec, generate
 
 from .worlds import VP, from_source, host, line, plain_line, responder, udp
@@ -42,10 +44,15 @@ def measured(world, vp, version, dst, sport):
     raise AssertionError("an endless path")
 
 
-@settings(max_examples=10)
-@given(st.integers(0, 1 << 32), st.integers(20, 400), st.integers(0x8000, 0xFFFF))
+@settings(max_examples=30)
+@example(seed=4, routers=213, sport=0x8000)
+@given(
+    seed=st.integers(0, 1 << 32),
+    routers=st.integers(20, 400),
+    sport=st.integers(0x8000, 0xFFFF),
+)
 def test_what_is_answered_is_what_the_truth_says(seed, routers, sport):
-    world = generate(WorldSpec(seed, routers, ("us-0001", "jp-0001"), 30))
+    world = generate(WorldSpec(seed, routers, ("us-0001", "jp-0001"), 16))
     for target in world.targets():
         for vp in world.vantage_points:
             dst = int(target)
@@ -54,6 +61,51 @@ def test_what_is_answered_is_what_the_truth_says(seed, routers, sport):
 
             assert [(h.ttl, h.address) for h in path.hops if h.address is not None] == hops
             assert path.stop == stop
+
+
+@st.composite
+def businesses(draw):
+    """A world of ASes of one router each; providers have lower numbers, so that none is its own."""
+    count = draw(st.integers(2, 14))
+    pairs = [(a, b) for a in range(count) for b in range(a + 1, count)]
+    relations = draw(
+        st.lists(
+            st.sampled_from([None, None, "provider", "peer"]),
+            min_size=len(pairs),
+            max_size=len(pairs),
+        )
+    )
+    links = [
+        Link(id=i, a=a, b=b, relation=relation)
+        for i, ((a, b), relation) in enumerate(zip(pairs, relations, strict=True))
+        if relation is not None
+    ]
+    return World([*(Router(id=i, asn=i) for i in range(count)), *links])
+
+
+@settings(max_examples=300)
+@given(businesses())
+def test_both_sides_agree_which_as_each_as_sends_packets_to(world):
+    routes, paths = AsRoutes(world.routers, world.links.values()), Paths(world)
+    for destination in world.routers:
+        offers = paths.offers(destination)
+        for asn in world.routers:
+            if asn != destination:
+                told = offers[asn].path[0] if asn in offers else None
+                assert told == routes.next_as(asn, destination)
+
+
+@given(businesses())
+def test_no_as_carries_packets_between_two_that_do_not_pay_it(world):
+    paths = Paths(world)
+    for destination in world.routers:
+        for asn, offer in paths.offers(destination).items():
+            for before, here, after in triples((asn, *offer.path)):
+                assert 0 in (paths.business[here][before], paths.business[here][after])
+
+
+def triples(path):
+    return zip(path, path[1:], path[2:], strict=False)
 
 
 def test_a_path_has_no_valley():
