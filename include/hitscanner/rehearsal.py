@@ -22,7 +22,7 @@ from hitscanner.infra.files import check_room, write_whole
 from hitscanner.pipeline.aliases import alias_sets, links_of
 from hitscanner.report.progress import Progress
 from hitscanner.report.summary import Score
-from hitscanner.runs import CHAIN, DEALIAS_CHAIN, Airflow, Run, run_traceroute
+from hitscanner.runs import Airflow, Run, chain_of, run_traceroute
 from hitscanner.settings import Settings
 from hitscanner.simulator import lifecycle
 from hitscanner.simulator.aliases import score_aliases
@@ -106,7 +106,7 @@ def rehearse(settings: Settings, rehearsal: Rehearsal, console: Console) -> Outc
     _check(rehearsal)
     check_room(settings.home, ROOM_BYTES)
     steps = pipeline(settings)
-    chain = DEALIAS_CHAIN if rehearsal.dealias else CHAIN
+    chain = chain_of(rehearsal.conf)
     with Progress(console) as progress, Airflow(settings, chain, rehearsal.conf) as airflow:
         progress.step("world")
         world = prepare(settings, rehearsal)

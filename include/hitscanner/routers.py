@@ -49,7 +49,14 @@ class Routers:
         if is_planned:
             return [shard.to_json() for shard in plan.shards_of(gate.read_manifest(store, stage))]
         vps = self.steps.inventory().select(wanted.vantage_points)
-        planned = aliases.plan_stage(store, vps, self.steps.do_not_probe(), asking, method)
+        planned = aliases.plan_stage(
+            store,
+            vps,
+            self.steps.do_not_probe(),
+            asking,
+            method,
+            allow_reserved=all(self._allows_reserved(cycle) for cycle in asking.cycles),
+        )
         for line in planned.describe():
             print(line)
         if wanted.plan_only or not planned.shards:
@@ -94,6 +101,11 @@ class Routers:
         compared = topology.compare_with_previous(store, scratch, _cycle(cycle))
         print(f"{cycle['list']}/{cycle['cycle']}: {compared}")
         return {**cycle, **compared}
+
+    def _allows_reserved(self, cycle: Cycle) -> bool:
+        """Say whether the cycle's target list is meant for reserved space; inline ones are not."""
+        is_there = cycle.list in self.steps.list_names()
+        return is_there and self.steps.target_list(cycle.list).allow_reserved
 
     def _iffinder(self, params: AliasParams) -> dict[str, str]:
         folder = self.steps.settings.home / "aliases"

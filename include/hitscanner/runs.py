@@ -34,6 +34,17 @@ DEALIAS_CHAIN = ("traceroute", "transform", "alias_resolution", "build_topology"
 RETRY_DELAY_S = 2
 """Before a failed task is tried again: nobody else waits for this machine."""
 
+
+def chain_of(conf: Mapping[str, Any]) -> tuple[str, ...]:
+    """
+    Name the DAGs that a measurement runs.
+
+    >>> chain_of({"dealias": True})[2]
+    'alias_resolution'
+    """
+    return DEALIAS_CHAIN if conf.get("dealias") is True else CHAIN
+
+
 EXIT_CODES = {State.COMPLETE: 0, State.PARTIAL: 2, State.FAILED: 3, State.PLANNED: 3}
 """What a state means on the command line (design §4.1)."""
 

@@ -15,7 +15,13 @@ from hitscanner.wiring import pipeline
 
 Conf = Annotated[str, typer.Option("--conf", help="JSON, or @FILE. The keys: docs/DAGS.md.")]
 Measurement = Annotated[str, typer.Argument(help="What to measure: traceroute.")]
-Dag = Annotated[str, typer.Argument(help="traceroute, or again: transform, load.")]
+Dag = Annotated[
+    str,
+    typer.Argument(help="traceroute, or again: transform, alias_resolution, build_topology, load."),
+]
+
+AGAIN = ("transform", "alias_resolution", "build_topology", "load")
+"""DAGs that work on finished cycles."""
 
 
 def plan(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) -> None:
@@ -31,7 +37,7 @@ def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
     from hitscanner.runs import run_again
 
     out = console(is_json=as_json)
-    if dag in ("transform", "load"):
+    if dag in AGAIN:
         ended = run_again(pipeline().settings, dag, read_conf(conf))
         if ended.error:
             raise MeasurementFailedError(ended.error)
@@ -44,12 +50,12 @@ def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
 def _traceroute(conf: dict[str, Any], out: Console) -> tuple[dict[str, object], int]:
     from hitscanner.outcome import present
     from hitscanner.report.progress import Progress
-    from hitscanner.runs import CHAIN, Airflow, run_traceroute
+    from hitscanner.runs import Airflow, chain_of, run_traceroute
 
     began_at = time.monotonic()
     steps = pipeline()
     steps.preview(conf, _now())  # refuses bad parameters before Airflow costs seconds
-    with Progress(out) as progress, Airflow(steps.settings, CHAIN, conf) as airflow:
+    with Progress(out) as progress, Airflow(steps.settings, chain_of(conf), conf) as airflow:
         ended = run_traceroute(steps, airflow, progress)
     return present(steps, ended, time.monotonic() - began_at, out), ended.exit_code
 

@@ -7,6 +7,7 @@ ask only what the earlier ones left open.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from hitscanner.domain.iffinder import parse_iffinder
 from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
 from hitscanner.domain.params import TracerouteParams
 from hitscanner.domain.quorum import State
+from hitscanner.domain.reserved import reserved_reason
 from hitscanner.errors import UsageError
 from hitscanner.infra.files import scratch_folder, sha256_hex
 from hitscanner.infra.parquet import read_table, write_table
@@ -96,9 +98,15 @@ def plan_stage(
     dnp: DoNotProbe,
     asking: Asking,
     method: AliasMethod,
+    *,
+    allow_reserved: bool,
 ) -> Plan:
     """
     Plan one method's tests; the same store and asking give the same bytes.
+
+    A test is left out when one of its addresses is on the do-not-probe list, or in reserved space
+    unless *allow_reserved*: routers do answer from private addresses, and those are somebody
+    else's here.
 
     Raises:
         UsageError: when a cycle has no links.
@@ -106,10 +114,11 @@ def plan_stage(
     cycle, _ = asking.stage(store, method)
     links = [link for each in asking.cycles for link in links_of(store, each)]
     tasks = choose(method, links, _rows_so_far(store, asking), asking.params)
-    kept = [t for t in tasks if not any(dnp.covers(a) for a in addresses_of(t.line))]
+    verdicts = [(t, _why_not(t, dnp, allow_reserved=allow_reserved)) for t in tasks]
+    kept = [task for task, why in verdicts if why is None]
     parts = {vp: part for vp, part in deal(kept, [vp.name for vp in vps]).items() if part}
     texts = {vp: "".join(f"{t.line}\n" for t in part).encode() for vp, part in parts.items()}
-    excluded = len(tasks) - len(kept)
+    excluded = Counter(why for _, why in verdicts if why is not None)
     params = {**asking.params.as_conf(), "method": method, "cycles": [*map(str, asking.cycles)]}
     asked = Asked(
         params=params,
@@ -119,8 +128,8 @@ def plan_stage(
         dnp_sha256=dnp.sha256,
         vantage_points=sorted(vp.name for vp in vps),
         targets=len(tasks),
-        excluded={"do-not-probe": excluded} if excluded else {},
-        excluded_assignments=excluded,
+        excluded=dict(sorted(excluded.items())),
+        excluded_assignments=excluded.total(),
         shards=[
             PlannedShard(
                 vp=vp, shard="0000", targets=len(parts[vp]), targets_sha256=sha256_hex(text)
@@ -137,6 +146,15 @@ def plan_stage(
         files[shard.job] = _job(shard, planned, named[shard.vp], asked, asking.params)
     lines = tuple(_line(named[vp], part, asking.params) for vp, part in sorted(parts.items()))
     return Plan(cycle, manifest, files, lines)
+
+
+def _why_not(task: AliasTask, dnp: DoNotProbe, *, allow_reserved: bool) -> str | None:
+    """Say why a test must not be made, or None."""
+    addresses = addresses_of(task.line)
+    if any(dnp.covers(address) is not None for address in addresses):
+        return "do-not-probe"
+    reserved = (reserved_reason(a, allow_reserved=allow_reserved) for a in addresses)
+    return "reserved" if any(reserved) else None
 
 
 def choose(

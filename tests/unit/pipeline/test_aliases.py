@@ -47,6 +47,7 @@ class Resolution(Measurement):
     """Alias resolution of one cycle whose links are known."""
 
     dnp: str = "none\n"
+    allow_reserved: bool = True
 
     def lay_links(self) -> None:
         types = {"in": "VARCHAR", "out": "VARCHAR", "is_dest": "BOOLEAN", "stars": "INTEGER"}
@@ -67,7 +68,9 @@ class Resolution(Measurement):
     def plan_stage(self, method: str) -> plan.Plan:
         vps = parse_inventory(INVENTORY, "inventory.toml").vantage_points
         dnp = parse_do_not_probe(self.dnp, "do-not-probe.txt")
-        return aliases.plan_stage(self.store, vps, dnp, self.asking, method)
+        return aliases.plan_stage(
+            self.store, vps, dnp, self.asking, method, allow_reserved=self.allow_reserved
+        )
 
     def run_stage(self, method: str) -> list[str]:
         """Plan, probe, judge; give the lines that were asked."""
@@ -138,6 +141,14 @@ def test_a_stage_is_a_cycle_of_its_own_list_with_exact_accounts(resolution):
         asked.targets
     )
     assert not [line for line in resolution.lines(planned) if "100.66.0.1 " in f"{line} "]
+
+
+def test_reserved_addresses_get_no_packet_unless_the_list_is_made_of_them(resolution):
+    resolution.allow_reserved = False
+    planned = resolution.plan_stage("mercator")
+
+    assert planned.shards == []
+    assert planned.manifest.asked.excluded == {"reserved": 9}
 
 
 def test_the_prober_understands_every_job_and_line_of_a_plan(resolution):
