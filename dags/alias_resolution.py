@@ -13,7 +13,8 @@ By hand it tests the addresses of the cycles named.
 2. Each method is a stage of its own, a cycle of the list LIST-METHOD, with the plan, the lanes, the
    gate, the rate caps and the do-not-probe list of `traceroute`. **mercator** asks every router
    address once; **ally** compares the counters of the pairs that are near each other and still
-   open; **radargun** repeats that in rounds for what ally found or could not tell.
+   open; **radargun** repeats that in rounds for what ally found or could not tell, and for all open
+   addresses that are near each other in number.
 3. `judge` turns a stage's records into the table `aliases`: evidence and counter-evidence.
 4. `resolve` joins the evidence into alias sets. A merge that a test speaks against is not made, and
    stands in `alias_conflicts.parquet`.

@@ -84,7 +84,7 @@ class AliasParams(BaseModel):
         description="how often radargun asks each address, a whole number from 4 to 100",
     )
     group: Annotated[int, Field(strict=True, ge=2, le=100)] = Field(
-        default=10,
+        default=40,
         title="Addresses together",
         description="the number of addresses that radargun compares at once, 2 to 100",
     )

@@ -18,13 +18,13 @@ from typing import Literal
 from hitscanner.domain.addresses import Address
 from hitscanner.domain.alias_sets import address_key
 
-Why = Literal["mate", "next", "previous", "distance"]
+Why = Literal["mate", "next", "previous"]
 """
 `mate`: one is the other end of a cable behind the other; `next`: both come before one address;
-`previous`: both come after one; `distance`: neighbours in numbering that are as far away.
+`previous`: both come after one.
 """
 
-RULES: tuple[Why, ...] = ("mate", "next", "distance", "previous")
+RULES: tuple[Why, ...] = ("mate", "next", "previous")
 """The likeliest first: a limit cuts from the end."""
 
 WIDEST = 12
@@ -82,7 +82,6 @@ def candidate_pairs(links: Iterable[SeenLink], limit: int) -> list[Candidate]:
         "mate": _mates(links, known),
         "next": _neighbours(((link.far, link.near) for link in _direct(links)), known),
         "previous": _neighbours(((link.near, link.far) for link in _direct(links)), known),
-        "distance": _distances(links, known),
     }
     found: dict[tuple[str, str], Why] = {}
     for why in RULES:
@@ -119,6 +118,23 @@ def groups_of(pairs: Iterable[tuple[str, str]], largest: int) -> list[list[str]]
             groups[number].add(new)
             of[new].append(number)
     return [sorted(group, key=address_key) for group in groups]
+
+
+def neighbourhoods(addresses: Iterable[str], size: int) -> list[list[str]]:
+    """
+    Cut addresses, in order of number, into groups that overlap by half.
+
+    Operators number a router's cables from one block, so its addresses lie near each other; two
+    that are at most half a group apart are within some group.
+
+    >>> neighbourhoods(["192.0.2.3", "192.0.2.1", "192.0.2.2", "192.0.2.4", "192.0.2.5"], 4)
+    [['192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'], ['192.0.2.3', '192.0.2.4', '192.0.2.5']]
+    """
+    ordered = sorted(set(addresses), key=address_key)
+    reach = max(1, size // 2)
+    starts = range(0, max(1, len(ordered) - reach), reach)
+    groups = [ordered[start : start + size] for start in starts]
+    return [group for group in groups if len(group) > 1]
 
 
 def mates(text: str) -> list[str]:
@@ -162,17 +178,6 @@ def _neighbours(ends: Iterable[tuple[str, str]], known: set[str]) -> Iterator[tu
         if one in known:
             beside[shared].add(one)
     for some in beside.values():
-        yield from _among(sorted(some, key=address_key))
-
-
-def _distances(links: Iterable[SeenLink], known: set[str]) -> Iterator[tuple[str, str]]:
-    """Pair addresses of one /24 (IPv6: /120) that were seen as far away: cables of one block."""
-    near: dict[tuple[int, int, int], set[str]] = defaultdict(set)
-    for link in links:
-        version, number = address_key(link.near)
-        if link.near in known:
-            near[version, number >> 8, link.ttl].add(link.near)
-    for some in near.values():
         yield from _among(sorted(some, key=address_key))
 
 

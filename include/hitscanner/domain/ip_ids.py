@@ -57,13 +57,14 @@ def is_counter(samples: Sequence[Sample]) -> bool:
     if len(samples) < LEAST_REPLIES or all(s.ip_id == s.probe_ip_id for s in samples):
         return False
     steps = _steps(sorted(samples))
-    return any(steps) and all(0 <= step <= LARGEST_STEP for step in steps)
+    return all(0 < step <= LARGEST_STEP for step in steps)
 
 
 def compare(one: Sequence[Sample], other: Sequence[Sample]) -> Verdict:
     """
     Say whether two addresses share a counter, by the monotonic bounds test.
 
+    A counter never gives one number twice, so equal identifiers are two counters in step.
     `none` when one of them has no usable counter, or they were not probed in turn often enough for
     two counters to show.
 
@@ -80,15 +81,15 @@ def compare(one: Sequence[Sample], other: Sequence[Sample]) -> Verdict:
     if turns < LEAST_REPLIES:
         return "none"
     steps = _steps([s for s, _ in merged])
-    return "aliases" if all(0 <= step <= LARGEST_STEP for step in steps) else "not-aliases"
+    return "aliases" if all(0 < step <= LARGEST_STEP for step in steps) else "not-aliases"
 
 
 def _steps(samples: Iterable[Sample]) -> list[int]:
-    """Give how far the counter moved between neighbours; a reordering counts as standing still."""
+    """Give how far the counter moved between neighbours; a reordering counts as one step."""
     return [_step(before, after) for before, after in pairwise(samples)]
 
 
 def _step(before: Sample, after: Sample) -> int:
     step = (after.ip_id - before.ip_id) % MODULUS
     is_overlapping = after.tx_us < before.rx_us
-    return 0 if is_overlapping and MODULUS - step <= FUDGE else step
+    return 1 if is_overlapping and 0 < MODULUS - step <= FUDGE else step

@@ -23,6 +23,7 @@ from hitscanner.domain.candidates import (
     SeenLink,
     candidate_pairs,
     groups_of,
+    neighbourhoods,
     router_addresses,
 )
 from hitscanner.domain.cycle import Cycle, Shard, cycle_number, list_number
@@ -177,7 +178,14 @@ def choose(
     if method == "ally":
         return [AliasTask("ally", pair) for pair in pairs]
     groups = groups_of(_unsure(pairs, so_far), params.group)
+    groups += neighbourhoods(_open_addresses(links, so_far), params.group)
     return [AliasTask("radargun", tuple(group)) for group in groups]
+
+
+def _open_addresses(links: Sequence[SeenLink], so_far: Sequence[Row]) -> list[str]:
+    """Give the IPv4 addresses that mercator left open."""
+    known = {row.a for row in so_far if row.method == "mercator" and row.verdict == "aliases"}
+    return [a for a in router_addresses(links) if ":" not in a and a not in known]
 
 
 def _open_pairs(

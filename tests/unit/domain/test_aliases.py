@@ -6,13 +6,14 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitscanner.domain.alias_sets import Evidence, pairs_of, resolve
+from hitscanner.domain.alias_sets import Evidence, address_key, pairs_of, resolve
 from hitscanner.domain.alias_tasks import METHODS, AliasTask, addresses_of, deal
 from hitscanner.domain.candidates import (
     SeenLink,
     candidate_pairs,
     groups_of,
     mates,
+    neighbourhoods,
     router_addresses,
 )
 from hitscanner.domain.ip_ids import Sample, compare, is_counter
@@ -118,6 +119,26 @@ def test_each_pair_is_within_a_group_and_no_group_is_too_large(some, largest):
 
     assert all(len(group) <= largest for group in groups)
     assert all(any({a, b} <= set(group) for group in groups) for a, b in some)
+
+
+@given(st.sets(addresses), st.integers(2, 9))
+def test_addresses_half_a_group_apart_are_within_some_group(some, size):
+    groups = neighbourhoods(some, size)
+
+    ordered = sorted(some, key=address_key)
+    assert all(1 < len(group) <= size for group in groups)
+    assert all(
+        any({a, b} <= set(group) for group in groups)
+        for i, a in enumerate(ordered)
+        for b in ordered[i + 1 : i + 1 + size // 2]
+    )
+
+
+def test_two_counters_in_step_are_not_one():
+    one, other = _counter(100, 0.01, EVEN), _counter(100, 0.01, EVEN)
+    shifted = [Sample(s.tx_us + 50_000, s.rx_us + 50_000, s.ip_id) for s in other]
+
+    assert compare(one, shifted) == "not-aliases"
 
 
 def test_mates_are_the_other_ends_of_a_30_and_a_31():
