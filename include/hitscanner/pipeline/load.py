@@ -32,6 +32,9 @@ from hitscanner.pipeline.pace import Pace
 ROUNDS = 3
 """How often what a drive holds is compared and mended in one run."""
 
+LISTINGS = 4
+"""Folders of a drive that are listed at once."""
+
 VERIFIED = "verified"
 FAILED = "failed"
 
@@ -151,10 +154,11 @@ def missing(store: Store, drive: Drive, wanted: Cargo) -> list[Piece]:
     """Give the files that *drive* does not hold exactly once with the right checksum."""
     held: dict[str, RemoteFile] = {}
     times: Counter[str] = Counter()
-    for folder in cycle_folders(store, wanted.cycle):
-        for file in drive.list(folder):
-            held[file.path] = file
-            times[file.path] += 1
+    with ThreadPoolExecutor(LISTINGS) as pool:
+        folders = cycle_folders(store, wanted.cycle)
+        for files in pool.map(lambda folder: [*drive.list(folder)], folders):
+            held |= {file.path: file for file in files}
+            times.update(file.path for file in files)
     return [p for p in wanted.pieces if times[p.path] != 1 or not _is_equal(store, drive, p, held)]
 
 

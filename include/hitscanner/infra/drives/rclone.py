@@ -25,6 +25,9 @@ from hitscanner.infra.drives.base import (
 ABSENT = (3, 4)
 """Exit codes: the folder, the file is not there (rclone.org/docs, "Exit code")."""
 
+NO_DIGEST = ("UNSUPPORTED", "ERROR")
+"""What `hashsum` prints for a file without a checksum."""
+
 COMMON = (
     "--retries=3",
     "--low-level-retries=8",
@@ -112,16 +115,15 @@ class RcloneDrive:
         found = self._list("--stat", path)
         if not found:
             return None
-        digests = {} if self.own_algorithm else self._read_back(path)
-        return self._describe(path, found, next(iter(digests.values()), None))
+        return RemoteFile(path, found["Size"], next(iter(self._digests(path).values()), None))
 
     def list(self, folder: str) -> Iterator[RemoteFile]:
         """Describe the files below *folder*."""
         listed = self._list("-R", "--files-only", folder) or ()
-        digests = self._read_back(folder) if listed and not self.own_algorithm else {}
+        digests = self._digests(folder) if listed else {}
         for found in listed:
             path = found["Path"]
-            yield self._describe(f"{folder}/{path}", found, digests.get(path))
+            yield RemoteFile(f"{folder}/{path}", found["Size"], digests.get(path))
 
     def delete(self, path: str) -> None:
         """Remove *path*; a missing file is fine."""
@@ -139,6 +141,7 @@ class RcloneDrive:
             # what is sent was found to differ, and a remote without checksums would compare sizes
             *("copy", str(root), self._at(""), "--files-from-raw=-", "--no-traverse", "-v"),
             *("--checksum" if self.own_algorithm else "--ignore-times", "--stats=0"),
+            "--ignore-checksum",  # after each file: all are compared when all are there
             *(f"--transfers={self.transfers}", f"--checkers={self.transfers}"),
         )
         for line in self._talk(arguments, "".join(f"{path}\n" for path in waiting)):
@@ -149,21 +152,21 @@ class RcloneDrive:
 
     def _list(self, *arguments: str) -> Any:
         *options, path = arguments
-        own = self.own_algorithm
-        wanted = ("--hash", f"--hash-type={own}") if own else ()
-        command = ("lsjson", "--no-modtime", "--no-mimetype", *wanted, *options, self._at(path))
+        command = ("lsjson", "--no-modtime", "--no-mimetype", *options, self._at(path))
         text = self._run(*command, allowed=ABSENT)
         return None if text is None else json.loads(text)
 
-    def _describe(self, path: str, found: dict[str, Any], read_back: str | None) -> RemoteFile:
-        digest = found.get("Hashes", {}).get(self.own_algorithm) or read_back
-        return RemoteFile(path, found["Size"], digest)
+    def _digests(self, path: str) -> dict[str, str]:
+        """
+        Give the checksum of each file below *path*; without the remote's own, fetch the files.
 
-    def _read_back(self, path: str) -> dict[str, str]:
-        """Fetch what a remote without checksums holds; path → SHA-256."""
-        command = ("hashsum", "sha256", "--download", self._at(path))
-        lines = (self._run(*command, allowed=ABSENT) or "").splitlines()
-        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        `hashsum` asks for several at once, where a listing with checksums asks for one by one.
+        """
+        options = () if self.own_algorithm else ("--download",)
+        command = ("hashsum", self.algorithm, *options, f"--checkers={2 * self.transfers}")
+        lines = (self._run(*command, self._at(path), allowed=ABSENT) or "").splitlines()
+        found = (line.split("  ", 1) for line in lines)
+        return {name: digest for digest, name in found if digest not in NO_DIGEST}
 
     def _at(self, path: str) -> str:
         """
