@@ -65,6 +65,9 @@ pub enum Command {
         /// Where to: a name ending in .parquet gives Parquet, else text.
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
+        /// Memory for links, MiB; what does not fit goes to temporary files.
+        #[arg(long, value_name = "MIB", default_value_t = 256)]
+        memory: u32,
         /// Link files.
         #[arg(required = true, value_name = "IN")]
         inputs: Vec<String>,

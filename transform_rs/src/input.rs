@@ -185,6 +185,11 @@ impl Input {
         self
     }
 
+    /// How it is packed.
+    pub fn packing(&self) -> Packing {
+        self.packing
+    }
+
     /// Close, and tell what was read.
     pub fn close(mut self) -> Seen {
         self.stream = None;

@@ -9,6 +9,7 @@ use crate::error::{Error, Exit, Result};
 use crate::graph::itdk::Graph;
 use crate::graph::{self, collect, write};
 use crate::links::merge;
+use crate::links::merger::Merger;
 use crate::links::row::Link;
 use crate::lists;
 use crate::output::Written;
@@ -27,8 +28,8 @@ pub fn run(cli: &Cli) -> Result<Report> {
         Command::Convert { to, output, inputs, common } => {
             (convert(*to, output, inputs, common)?, common)
         }
-        Command::MergeLinks { output, inputs, common } => {
-            (merge_links(output, inputs, common)?, common)
+        Command::MergeLinks { output, memory, inputs, common } => {
+            (merge_links(output, *memory, inputs, common)?, common)
         }
         Command::Ifaces { output, inputs, common } => (ifaces(output, inputs, common)?, common),
         Command::Aliases { output, merge_private, inputs, common } => {
@@ -166,24 +167,29 @@ fn convert(to: Format, output: &Path, inputs: &[String], common: &Common) -> Res
         }
         Format::Links => {
             let (links, tally) = convert::links::collect(&mut cutter, threads, &common.vp)?;
-            (write_links(links, &tally, output, with_digest, &notes)?, tally)
+            (write_links(links.into_iter().map(Ok), &tally, output, with_digest, &notes)?, tally)
         }
         Format::Jsonl => convert::jsonl::convert(&mut cutter, output, threads, with_digest)?,
     };
     Ok(Report { command: "convert", cut: cutter.into_cut(), tally, outputs, aliases: None })
 }
 
-fn merge_links(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
+fn merge_links(
+    output: &Path,
+    memory_mib: u32,
+    inputs: &[String],
+    common: &Common,
+) -> Result<Report> {
     let with_digest = common.report.is_some();
-    let merged = merge::read_all(inputs, with_digest)?;
-    let (links, tally) = (merged.links, merged.tally);
-    let outputs = write_links(links, &tally, output, with_digest, &notes(&[]))?;
-    Ok(Report { command: "merge-links", cut: merged.cut, tally, outputs, aliases: None })
+    let mut merger = Merger::new(memory_mib as usize * 1024 * 1024, &std::env::temp_dir());
+    let merge::Seen { cut, tally } = merge::read_all(inputs, with_digest, &mut merger)?;
+    let outputs = write_links(merger.finish(), &tally, output, with_digest, &notes(&[]))?;
+    Ok(Report { command: "merge-links", cut, tally, outputs, aliases: None })
 }
 
 /// Write `links`, unless there was nothing to make them of.
 fn write_links(
-    links: Vec<Link>,
+    links: impl Iterator<Item = Result<Link>>,
     tally: &Tally,
     output: &Path,
     with_digest: bool,
@@ -192,7 +198,6 @@ fn write_links(
     if tally.total() == 0 {
         return Ok(Vec::new());
     }
-    let links = links.into_iter().map(Ok);
     Ok(vec![convert::links::write(links, output, with_digest, notes)?])
 }
 

@@ -309,3 +309,24 @@ fn a_prefix_with_host_bits_is_refused_with_its_line() {
         "{text}"
     );
 }
+
+#[test]
+fn merging_with_little_memory_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |part: &str| folder.path().join(part).to_str().unwrap().to_owned();
+    let lab = sample("lab-50k-traces.warts.zst");
+    for out in [name("a.txt"), name("b.parquet")] {
+        assert_eq!(0, code(&convert("links", &out, &[&lab, &sample("killed.warts")])));
+    }
+    let merge = |memory: &str, inputs: &[&str]| {
+        let out = name("out.txt");
+        stdout(&[&["merge-links", "--memory", memory, "-o", &out][..], inputs].concat());
+        std::fs::read(out).unwrap()
+    };
+
+    let (a, b) = (name("a.txt"), name("b.parquet"));
+    let large = merge("256", &[&a, &b]);
+    assert_eq!(large, merge("0", &[&b, &a]));
+    let rows = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count();
+    assert_eq!(rows(&std::fs::read(&a).unwrap()), rows(&large));
+}

@@ -7,9 +7,9 @@ use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-/// A table in memory.
+/// A table, read row group by row group.
 pub struct TableReader {
-    file: SerializedFileReader<Bytes>,
+    file: Box<dyn FileReader>,
 }
 
 /// The rows of one column; nothing where there is no value.
@@ -31,7 +31,16 @@ impl TableReader {
     /// # Errors
     /// What is wrong with the file.
     pub fn open(bytes: Bytes) -> Result<Self> {
-        Ok(Self { file: SerializedFileReader::new(bytes)? })
+        Ok(Self { file: Box::new(SerializedFileReader::new(bytes)?) })
+    }
+
+    /// Read the footer of the file at `path`; its rows stay on disk until they are asked for.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn open_file(path: &str) -> Result<Self> {
+        let file = std::fs::File::open(path)?;
+        Ok(Self { file: Box::new(SerializedFileReader::new(file)?) })
     }
 
     /// Row groups.

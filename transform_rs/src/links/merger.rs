@@ -1,0 +1,142 @@
+//! Merges any number of links in bounded memory: sorted runs on disk, then a k-way merge.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::{Path, PathBuf};
+
+use super::merge::sort_and_merge;
+use super::row::Link;
+use super::run::Run;
+use crate::error::{Error, Result};
+use crate::warts::addr::Addr;
+
+/// Memory that a link takes, with what vectors and sorting need on top, bytes.
+const LINK_BYTES: usize = 320;
+
+/// Takes links in any order, gives them back sorted and merged.
+pub struct Merger {
+    held: Vec<Link>,
+    most: usize,
+    runs: Vec<Run>,
+    folder: PathBuf,
+}
+
+impl Merger {
+    /// Hold at most `memory` bytes of links; the rest goes to nameless files in `folder`.
+    pub fn new(memory: usize, folder: &Path) -> Self {
+        let most = (memory / LINK_BYTES).max(1024);
+        Self { held: Vec::new(), most, runs: Vec::new(), folder: folder.to_owned() }
+    }
+
+    fn fail(&self, source: std::io::Error) -> Error {
+        Error::Write { path: self.folder.join("hs-transform.run"), source }
+    }
+
+    /// Take a link.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if a run cannot be written.
+    pub fn push(&mut self, link: Link) -> Result<()> {
+        self.held.push(link);
+        if self.held.len() < self.most {
+            return Ok(());
+        }
+        self.held = sort_and_merge(std::mem::take(&mut self.held));
+        if self.held.len() > self.most / 2 {
+            let run = Run::write(&self.held, &self.folder).map_err(|source| self.fail(source))?;
+            self.runs.push(run);
+            self.held = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Runs on disk so far.
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    /// All links, sorted by address, merged.
+    pub fn finish(mut self) -> impl Iterator<Item = Result<Link>> {
+        let held = sort_and_merge(std::mem::take(&mut self.held));
+        let mut sorted = Sorted {
+            heap: BinaryHeap::new(),
+            runs: self.runs,
+            held: held.into_iter(),
+            folder: self.folder,
+            failed: None,
+        };
+        for source in 0..=sorted.runs.len() {
+            sorted.pull(source);
+        }
+        sorted
+    }
+}
+
+struct Head {
+    key: (Addr, Addr),
+    source: usize,
+    link: Link,
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        (self.key, self.source) == (other.key, other.source)
+    }
+}
+
+impl Eq for Head {}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.key, self.source).cmp(&(other.key, other.source))
+    }
+}
+
+struct Sorted {
+    heap: BinaryHeap<Reverse<Head>>,
+    runs: Vec<Run>,
+    held: std::vec::IntoIter<Link>,
+    folder: PathBuf,
+    failed: Option<std::io::Error>,
+}
+
+impl Sorted {
+    /// Put the next link of a source on the heap; the last source is what memory holds.
+    fn pull(&mut self, source: usize) {
+        let next = match self.runs.get_mut(source) {
+            Some(run) => run.next_link(),
+            None => Ok(self.held.next()),
+        };
+        match next {
+            Ok(Some(link)) => self.heap.push(Reverse(Head { key: link.key(), source, link })),
+            Ok(None) => {}
+            Err(error) => self.failed = Some(error),
+        }
+    }
+}
+
+impl Iterator for Sorted {
+    type Item = Result<Link>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(source) = self.failed.take() {
+            let path = self.folder.join("hs-transform.run").to_string_lossy().into_owned();
+            return Some(Err(Error::Read { path, source }));
+        }
+        let Reverse(Head { key, source, mut link }) = self.heap.pop()?;
+        self.pull(source);
+        while self.heap.peek().is_some_and(|Reverse(head)| head.key == key) {
+            if let Some(Reverse(head)) = self.heap.pop() {
+                link.merge(&head.link);
+                self.pull(head.source);
+            }
+        }
+        Some(Ok(link))
+    }
+}
