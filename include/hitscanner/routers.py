@@ -10,6 +10,7 @@ from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import UsageError
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.pipeline import aliases, gate, plan, topology, transform
+from hitscanner.pipeline.alias_plan import plan_stage
 from hitscanner.wiring import Pipeline, pipeline
 
 Names = dict[str, str]
@@ -49,7 +50,7 @@ class Routers:
         if is_planned:
             return [shard.to_json() for shard in plan.shards_of(gate.read_manifest(store, stage))]
         vps = self.steps.inventory().select(wanted.vantage_points)
-        planned = aliases.plan_stage(
+        planned = plan_stage(
             store,
             vps,
             self.steps.do_not_probe(),

@@ -17,6 +17,7 @@ from hitscanner.infra.parquet import read_table, write_table
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.pipeline import aliases, gate, measure, plan
 from hitscanner.pipeline.alias_evidence import judge, read_rows
+from hitscanner.pipeline.alias_plan import plan_stage
 from hitscanner.pipeline.transform import Workbench
 from hitscanner.prober.job import parse_job
 from hitscanner.prober.tasks import pack_test
@@ -68,7 +69,7 @@ class Resolution(Measurement):
     def plan_stage(self, method: str) -> plan.Plan:
         vps = parse_inventory(INVENTORY, "inventory.toml").vantage_points
         dnp = parse_do_not_probe(self.dnp, "do-not-probe.txt")
-        return aliases.plan_stage(
+        return plan_stage(
             self.store, vps, dnp, self.asking, method, allow_reserved=self.allow_reserved
         )
 
