@@ -11,7 +11,7 @@ from hitscanner.infra.digests import digest_of
 from hitscanner.infra.drives import Upload
 from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
-from hitscanner.pipeline.gate import read_manifest
+from hitscanner.pipeline.gate import expired_path, read_manifest
 
 PUBLISHABLE = (State.COMPLETE, State.PARTIAL)
 
@@ -104,11 +104,6 @@ def sums_path(cycle: Cycle) -> str:
 def load_folder(cycle: Cycle) -> str:
     """Name the folder of what each drive holds; it is not published."""
     return f"{cycle.folder}/load"
-
-
-def expired_path(cycle: Cycle) -> str:
-    """Name the list of files that are on the drives only."""
-    return f"{load_folder(cycle)}/_expired.json"
 
 
 def read_expired(store: Store, cycle: Cycle) -> dict[str, Piece]:

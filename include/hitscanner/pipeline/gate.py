@@ -1,5 +1,6 @@
 """Close a cycle: count exactly, list what is missing, decide, and write it into the manifest."""
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Self
@@ -67,9 +68,20 @@ def read_record(store: Store, shard: Shard) -> ShardRecord | None:
     if not store.exists(shard.record):
         return None
     record = ShardRecord.from_bytes(store.read(shard.record))
-    if record.fetched and not store.exists(shard.raw):
+    if record.fetched and not (store.exists(shard.raw) or has_expired(store, shard)):
         return None
     return record
+
+
+def expired_path(cycle: Cycle) -> str:
+    """Name the list of files that are on the drives only (see `prune`)."""
+    return f"{cycle.folder}/load/_expired.json"
+
+
+def has_expired(store: Store, shard: Shard) -> bool:
+    """Say whether a shard's raw file was removed here because the drives hold it."""
+    path = expired_path(shard.of)
+    return store.exists(path) and shard.raw in json.loads(store.read(path))
 
 
 @dataclass(frozen=True)

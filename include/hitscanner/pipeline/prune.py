@@ -19,12 +19,11 @@ from hitscanner.infra.drives import RemoteFile
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.cargo import (
     PUBLISHABLE,
-    expired_path,
     finished_cycles,
     read_expired,
     sums_path,
 )
-from hitscanner.pipeline.gate import read_manifest
+from hitscanner.pipeline.gate import expired_path, read_manifest
 from hitscanner.pipeline.load import VERIFIED, Berth, Dock, read_loaded
 
 RAW_SUFFIX = ".warts.zst"

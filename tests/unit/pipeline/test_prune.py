@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hitscanner.infra.digests import digest_of
 from hitscanner.infra.drives import FileDrive
 from hitscanner.infra.drives.base import UnreachableError
+from hitscanner.pipeline.gate import close_cycle
 from hitscanner.pipeline.load import Dock, load
 from hitscanner.pipeline.prune import Kept, Pruned, prune, raw_files
 from tests.support.drives import Given
@@ -64,6 +65,15 @@ def test_after_expiry_load_and_its_sums_stay_as_they_were(loaded):
 
     assert again.state == "verified"
     assert held == tree(measurement.root / "a")
+
+
+def test_after_expiry_the_cycle_still_counts_as_it_did(loaded):
+    measurement, there = loaded
+    before = measurement.store.read(measurement.cycle.manifest)
+    prune(there, 30, LATER)
+    close_cycle(measurement.store, measurement.cycle)
+
+    assert before == measurement.store.read(measurement.cycle.manifest)
 
 
 def test_a_copy_that_is_lost_after_expiry_is_named_and_never_forgotten(loaded):
