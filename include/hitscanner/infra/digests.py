@@ -1,7 +1,7 @@
 """Checksums as the drives compute them, so that a copy is compared without being fetched."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -113,8 +113,14 @@ HASHERS: dict[str, Callable[[], Hasher]] = {
 
 def digest_of(path: Path, algorithm: str) -> str:
     """Give a file's checksum in hexadecimal; *algorithm* is a name of `HASHERS`."""
-    hasher = HASHERS[algorithm]()
+    return digests_of(path, (algorithm,))[algorithm]
+
+
+def digests_of(path: Path, algorithms: Iterable[str]) -> dict[str, str]:
+    """Give several checksums of the same bytes: the file is read once."""
+    hashers = {name: HASHERS[name]() for name in algorithms}
     with path.open("rb") as data:
         while chunk := data.read(CHUNK_BYTES):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+            for hasher in hashers.values():
+                hasher.update(chunk)
+    return {name: hasher.hexdigest() for name, hasher in hashers.items()}

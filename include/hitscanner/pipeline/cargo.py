@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.quorum import State
 from hitscanner.errors import UsageError
-from hitscanner.infra.digests import digest_of
+from hitscanner.infra.digests import digests_of
 from hitscanner.infra.drives import Upload
 from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
@@ -27,12 +27,17 @@ class Piece:
     """Checksums by algorithm of a file that is on the drives only; None while it is here."""
 
     def digest(self, store: Store, algorithm: str) -> str | None:
-        """Give the checksum that a drive with *algorithm* must answer."""
+        """
+        Give the checksum that a drive with *algorithm* must answer.
+
+        None for a file whose bytes are not those that were counted: nothing equals it then.
+        """
         if algorithm == "sha256":
             return self.sha256
         if self.expired is not None:
             return self.expired.get(algorithm)
-        return digest_of(store.local(self.path), algorithm)
+        found = digests_of(store.local(self.path), ("sha256", algorithm))
+        return found[algorithm] if found["sha256"] == self.sha256 else None
 
     def upload(self, store: Store) -> Upload:
         """Say what to send."""
@@ -47,6 +52,15 @@ class Cargo:
     pieces: tuple[Piece, ...]
     sums_sha256: str
     """Of `manifest.sha256`: another value is another content."""
+
+    _digests: dict[tuple[str, str], str | None] = field(default_factory=dict, compare=False)
+
+    def digest(self, store: Store, piece: Piece, algorithm: str) -> str | None:
+        """Give `Piece.digest`, worked out once."""
+        key = (piece.path, algorithm)
+        if key not in self._digests:
+            self._digests[key] = piece.digest(store, algorithm)
+        return self._digests[key]
 
     @property
     def size_bytes(self) -> int:

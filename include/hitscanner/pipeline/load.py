@@ -8,11 +8,12 @@ itself says.  Each drive has a thread and an outcome of its own.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 from hitscanner.domain.cycle import Cycle
@@ -159,14 +160,16 @@ def missing(store: Store, drive: Drive, wanted: Cargo) -> list[Piece]:
         for files in pool.map(lambda folder: [*drive.list(folder)], folders):
             held |= {file.path: file for file in files}
             times.update(file.path for file in files)
-    return [p for p in wanted.pieces if times[p.path] != 1 or not _is_equal(store, drive, p, held)]
 
+    def is_whole(piece: Piece) -> bool:
+        if times[piece.path] != 1:
+            return False
+        file = held[piece.path]
+        if file.size_bytes != piece.size_bytes or file.digest is None:
+            return False
+        return file.digest == wanted.digest(store, piece, drive.algorithm)
 
-def _is_equal(store: Store, drive: Drive, piece: Piece, held: dict[str, RemoteFile]) -> bool:
-    file = held[piece.path]
-    if file.size_bytes != piece.size_bytes or file.digest is None:
-        return False
-    return file.digest == piece.digest(store, drive.algorithm)
+    return [piece for piece in wanted.pieces if not is_whole(piece)]
 
 
 def _load_one(dock: Dock, berth: Berth, wanted: Cargo) -> Loaded:
@@ -237,11 +240,33 @@ def _check_unchanged(store: Store, drive: Drive, lacks: Iterable[Piece]) -> None
 
 def _send(dock: Dock, drive: Drive, wanted: Cargo, lacks: Sequence[Piece]) -> None:
     pace = Pace(f"drive {drive.name}: {wanted.cycle}", len(lacks), _bytes(lacks), dock.say)
-    for part in _in_order(wanted.cycle, lacks):
-        uploads = [piece.upload(dock.store) for piece in part]
-        for arrived in drive.put(uploads) if uploads else ():
-            pace.add(_size_bytes(arrived))
+    with _hashing(dock.store, drive.algorithm, wanted, lacks):
+        for part in _in_order(wanted.cycle, lacks):
+            uploads = [piece.upload(dock.store) for piece in part]
+            for arrived in drive.put(uploads) if uploads else ():
+                pace.add(_size_bytes(arrived))
     pace.end()
+
+
+@contextmanager
+def _hashing(
+    store: Store, algorithm: str, wanted: Cargo, pieces: Iterable[Piece]
+) -> Iterator[None]:
+    """Work out the checksums that will be compared while the files are on their way."""
+    is_over = Event()
+
+    def hash_ahead() -> None:
+        for piece in pieces:
+            if is_over.is_set():
+                return
+            wanted.digest(store, piece, algorithm)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hash_ahead)
+        try:
+            yield
+        finally:
+            is_over.set()
 
 
 def _in_order(cycle: Cycle, lacks: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:

@@ -39,7 +39,10 @@ def convert(bench: Workbench, shard: Shard) -> list[str]:
         TransformError: when the program fails.
     """
     if not bench.store.exists(shard.raw):
-        raise UsageError(f"{shard.raw} is not there; run traceroute for its cycle first")
+        raise UsageError(
+            f"{shard.raw} is not there; copy it back from a drive"
+            " or run traceroute for its cycle first"
+        )
     with _scratch(bench, shard) as folder:
         raw = [bench.store.local(shard.raw)]
         bench.program.convert("parquet", folder, raw, shard.vp)

@@ -163,6 +163,25 @@ def test_a_file_that_changes_while_it_is_sent_is_named(finished, drive):
     assert loaded.cause.startswith(f"drive folder: changed: {path} changed while it was sent")
 
 
+def test_a_file_that_changed_before_it_was_sent_is_named_whatever_the_drive_computes(
+    finished, drive
+):
+    """The drive's checksum then equals that of the file as it is, which is not what was counted."""
+    path = f"{finished.cycle.folder}/plan/do-not-probe.txt"
+
+    class ByMd5(FileDrive):
+        algorithm = "md5"
+
+        def put(self, uploads):
+            finished.store.local(path).write_bytes(b"changed")
+            return super().put(uploads)
+
+    [loaded] = load(dock(finished, ByMd5("folder", drive.root)), finished.cycle)
+
+    assert loaded.state == "failed"
+    assert loaded.cause.startswith(f"drive folder: changed: {path} changed while it was sent")
+
+
 def test_after_a_failure_the_next_run_goes_on_and_says_verified(finished, drive, tmp_path):
     load(dock(finished, Down("folder", drive.root)), finished.cycle)
     assert read_loaded(finished.store, finished.cycle, "folder").state == "failed"
