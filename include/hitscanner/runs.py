@@ -213,7 +213,7 @@ def find_cycle(
 class _Follower:
     """Tell the steps of a run from the files that appear in its store."""
 
-    STEPS = ("plan", "probe", "transform", "load")
+    STEPS = ("plan", "probe", "transform", "routers", "load")
 
     def __init__(self, pipeline: Pipeline, list_name: str, progress: Progress):
         self.pipeline = pipeline
@@ -252,10 +252,14 @@ class _Follower:
         store = self.pipeline.store
         if self.cycle is None:
             return "plan"
-        if read_manifest(store, self.cycle).state is State.PLANNED:
+        manifest = read_manifest(store, self.cycle)
+        if manifest.state is State.PLANNED:
             return "probe"
         if not store.exists(f"{self.cycle.topology}/links.parquet"):
             return "transform"
+        wants_routers = manifest.asked.params.get("dealias")
+        if wants_routers and not store.exists(f"{self.cycle.topology}/topology.json"):
+            return "routers"
         return "load"
 
 
