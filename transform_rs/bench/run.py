@@ -21,11 +21,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROGRAM = HERE.parent / "target" / "release" / "hs-transform"
 SAMPLE = HERE.parent / "tests" / "data" / "lab-50k-traces.warts.zst"
-DUCKDB = (
-    'import duckdb,sys;duckdb.sql("SET threads=1");'
-    "duckdb.sql(\"COPY (SELECT * FROM read_json('/dev/stdin',format='newline_delimited',"
-    'maximum_object_size=100000000)) TO \'"+sys.argv[1]+"\' (FORMAT parquet, COMPRESSION zstd)")'
-)
 
 
 def measure(command: str) -> tuple[float, float, float]:
@@ -61,7 +56,7 @@ def commands(folder: Path, made: Path) -> dict[str, str]:
         "check, 1 thread": f"{ours} check --threads 1 {made}",
         "to Parquet, 1 thread": f"{ours} convert --threads 1 --to parquet -o {out} {made}",
         "to Parquet, 2 threads": f"{ours} convert --threads 2 --to parquet -o {out} {made}",
-        "to Parquet from gz, 1 thread": f"{ours} convert --threads 1 --to parquet -o {out} {made}.gz",
+        "to Parquet, gz, 1 thread": f"{ours} convert --threads 1 --to parquet -o {out} {made}.gz",
         "to JSON lines, 1 thread": f"{ours} convert --threads 1 --to jsonl -o /dev/null {made}",
         "to links, 1 thread": f"{ours} convert --threads 1 --to links -o {out}.txt {made}",
         "graph, 1 thread": f"{ours} graph --threads 1 -o {out}.graph {made}",
@@ -74,9 +69,8 @@ def commands(folder: Path, made: Path) -> dict[str, str]:
     except ImportError:
         return found
     if shutil.which("sc_warts2json"):
-        found["sc_warts2json | DuckDB"] = (
-            f"sc_warts2json {made} | {sys.executable} -c '{DUCKDB}' {out}.duck"
-        )
+        duck = f"{sys.executable} {HERE / 'duck.py'} {folder / 'duck.parquet'}"
+        found["sc_warts2json, then DuckDB"] = f"sc_warts2json {made} | {duck}"
     return found
 
 

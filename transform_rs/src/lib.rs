@@ -20,6 +20,7 @@ pub mod lists;
 pub mod output;
 pub mod parquet;
 pub mod pipeline;
+pub mod reader;
 pub mod report;
 pub mod run;
 pub mod tally;

@@ -4,6 +4,7 @@ pub mod addr;
 pub mod cursor;
 pub mod dealias;
 pub mod extension;
+pub mod hop;
 pub mod kind;
 pub mod other;
 pub mod ping;

@@ -1,0 +1,154 @@
+//! Records one after the other, for programs that use this crate as a library.
+
+use std::io::Read;
+
+use crate::cut::{Batch, Cutter, Damage, RecordAt, SMALL_BATCH_BYTES, Span};
+use crate::error::Result;
+use crate::input::Input;
+use crate::warts::cursor::Decoded;
+use crate::warts::dealias::Dealias;
+use crate::warts::kind::Kind;
+use crate::warts::other::Common;
+use crate::warts::ping::Ping;
+use crate::warts::tables::{Entry, Tables};
+use crate::warts::trace::Trace;
+use crate::warts::tracelb::Tracelb;
+
+/// Reads the records of one input; damage is noted and passed over.
+///
+/// ```
+/// use transform_rs::reader::{Reader, Record};
+///
+/// // A list record, then three bytes that are none.
+/// let bytes = b"\x12\x05\x00\x01\x00\x00\x00\x0b\x00\x00\x00\x01\x00\x00\x00\x07l\x00\x00abc";
+/// let mut reader = Reader::new(&bytes[..])?;
+/// let record = reader.next_record()?.expect("one record");
+/// assert_eq!(0, record.offset());
+/// assert!(matches!(record.decode(), Ok(Record::Entry(_))));
+/// assert!(reader.next_record()?.is_none());
+/// assert_eq!(19, reader.damage()[0].at);
+/// # Ok::<(), transform_rs::error::Error>(())
+/// ```
+pub struct Reader {
+    cutter: Cutter,
+    batch: Batch,
+    next: usize,
+    damage: Vec<Damage>,
+}
+
+/// A whole record, not decoded yet.
+#[derive(Debug, Clone, Copy)]
+pub struct RawRecord<'r> {
+    /// Its body.
+    pub body: &'r [u8],
+    span: &'r Span,
+    at: RecordAt,
+}
+
+/// A record, decoded.
+#[derive(Debug)]
+pub enum Record<'r> {
+    /// List, cycle or old-style address.
+    Entry(Entry),
+    /// Traceroute.
+    Trace(Box<Trace<'r>>),
+    /// Ping.
+    Ping(Box<Ping<'r>>),
+    /// Traceroute over all flows.
+    Tracelb(Box<Tracelb<'r>>),
+    /// Alias resolution.
+    Dealias(Box<Dealias<'r>>),
+    /// A type without published specification: what is known of it.
+    Other(Common),
+    /// A type number that is not in use.
+    Unknown(Kind),
+}
+
+impl Reader {
+    /// Read from `input`, packed or not.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Read`] if its first bytes cannot be read.
+    pub fn new(mut input: impl Read) -> Result<Self> {
+        // The cutter owns its input, a caller may lend one.
+        let mut bytes = Vec::new();
+        let fail = |source| crate::error::Error::Read { path: "input".to_owned(), source };
+        input.read_to_end(&mut bytes).map_err(fail)?;
+        Self::open_input(Input::from_reader("input", std::io::Cursor::new(bytes), false)?)
+    }
+
+    /// Read the file at `path` (`-` is standard input) in bounded memory.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Open`] and [`crate::error::Error::Read`].
+    pub fn open(path: &str) -> Result<Self> {
+        Self::open_input(Input::open(path, false)?)
+    }
+
+    fn open_input(input: Input) -> Result<Self> {
+        let cutter = Cutter::from_inputs(vec![input]).with_batch_bytes(SMALL_BATCH_BYTES);
+        Ok(Self { cutter, batch: Batch::default(), next: 0, damage: Vec::new() })
+    }
+
+    /// The next whole record; nothing after the last.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Read`] if the input fails.
+    pub fn next_record(&mut self) -> Result<Option<RawRecord<'_>>> {
+        while self.next == self.batch.records.len() {
+            let spent = std::mem::take(&mut self.batch);
+            let Some(batch) = self.cutter.next_batch(spent)? else {
+                return Ok(None);
+            };
+            self.damage.extend_from_slice(&batch.damage);
+            (self.batch, self.next) = (batch, 0);
+        }
+        let at = self.batch.records[self.next];
+        let span = self.batch.spans.iter().find(|span| self.next < span.end);
+        self.next += 1;
+        Ok(span.map(|span| RawRecord { body: self.batch.body(at), span, at }))
+    }
+
+    /// Damage found so far.
+    pub fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+}
+
+impl<'r> RawRecord<'r> {
+    /// Its type.
+    pub fn kind(&self) -> Kind {
+        self.at.kind
+    }
+
+    /// Offset of its header in the unpacked input.
+    pub fn offset(&self) -> u64 {
+        (self.span.base + i64::from(self.at.start)) as u64
+    }
+
+    /// What it refers to: lists, cycles, addresses.
+    pub fn tables(&self) -> &'r Tables {
+        &self.span.tables
+    }
+
+    /// Decode it.
+    ///
+    /// # Errors
+    /// A [`crate::warts::cursor::Fault`] if it contradicts itself.
+    pub fn decode(&self) -> Decoded<Record<'r>> {
+        let (body, tables) = (self.body, self.tables());
+        Ok(match self.at.kind {
+            Kind::TRACE => {
+                let mut trace = Box::<Trace<'r>>::default();
+                trace.decode(body, tables)?;
+                Record::Trace(trace)
+            }
+            Kind::PING => Record::Ping(Box::new(Ping::decode(body, tables)?)),
+            Kind::TRACELB => Record::Tracelb(Box::new(Tracelb::decode(body, tables)?)),
+            Kind::DEALIAS => Record::Dealias(Box::new(Dealias::decode(body, tables)?)),
+            kind if kind <= Kind::ADDRESS => Record::Entry(Entry::decode(kind, body)?),
+            kind if kind <= Kind::LAST => Record::Other(Common::decode(body)?),
+            kind => Record::Unknown(kind),
+        })
+    }
+}
