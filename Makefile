@@ -50,6 +50,10 @@ test: ## All Python tests, those with namespaces and Airflow included
 e2e: ## The demo, its failures, and the browser test
 	$(BIN)/pytest tests/e2e
 
+.PHONY: drives
+drives: ## Load onto real servers: WebDAV, SFTP, GCS emulator, Google Drive fake
+	$(BIN)/pytest tests/drives
+
 .PHONY: bench
 bench: transform ## Speed of hs-transform beside its peers, as ratios of one run
 	transform_rs/bench/run.sh

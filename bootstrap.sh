@@ -136,6 +136,7 @@ step_packages() {
     # Tests look at pages with a browser; without one they are skipped, so its absence is no error.
     if [ -n "$DEV" ]; then
         have zstd || missing="$missing zstd"
+        have rclone || missing="$missing rclone"
         have chromium || ! packaged chromium || missing="$missing chromium fonts-dejavu-core"
     fi
     [ -n "$missing" ] || return 0

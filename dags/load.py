@@ -1,8 +1,9 @@
 """
 ### load: finished cycles onto the drives
 
-Starts by itself when `transform` has published tables, and handles every cycle that was published
-meanwhile; once a day it also looks after every finished cycle that some drive does not hold yet.
+Starts by itself when `transform` has published tables or `build_topology` routers, and handles
+every cycle that was published meanwhile; once a day it also looks after every finished cycle that
+some drive does not hold yet.
 By hand it loads the cycles named; what a drive already holds is verified, not copied.
 
     airflow dags trigger load --conf '{"cycles": ["sample/20261122T030000Z"]}'
@@ -19,7 +20,7 @@ from typing import Any
 
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
-from hitscanner_airflow.assets import topology_tables
+from hitscanner_airflow.assets import router_topology, topology_tables
 from hitscanner_airflow.bridge import cycles_asked, is_scheduled, verdicts
 from hitscanner_airflow.params import CYCLES, form
 from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
@@ -29,7 +30,8 @@ from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 9 * * *", timezone="UTC"), assets=[topology_tables]
+        timetable=CronTriggerTimetable("0 9 * * *", timezone="UTC"),
+        assets=topology_tables | router_topology,
     ),
     catchup=False,
     max_active_runs=1,  # two runs would send the same files twice at once
