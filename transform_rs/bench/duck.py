@@ -8,6 +8,6 @@ import duckdb
 duckdb.sql("SET threads=1")
 rows = duckdb.sql(
     "SELECT * FROM read_json('/dev/stdin', format='newline_delimited',"
-    " maximum_object_size=100000000)"
+    " maximum_object_size=100000000, ignore_errors=true)"
 )
 rows.write_parquet(sys.argv[1], compression="zstd")
