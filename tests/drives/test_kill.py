@@ -52,6 +52,7 @@ def trial_s(home):
     return time.monotonic() - began
 
 
+@pytest.mark.chaos
 @pytest.mark.slow
 def test_twenty_kills_and_one_calm_run_leave_each_file_once(tmp_path):
     rclone_serve.needs_rclone()

@@ -24,7 +24,7 @@ from hitscanner.infra.store import Store
 from hitscanner.pipeline.cargo import cycle_folders, finished_cycles
 from hitscanner.pipeline.catalogue_pages import CatalogueRow, Table, page, readme
 from hitscanner.pipeline.gate import read_manifest
-from hitscanner.pipeline.load import VERIFIED, read_loaded
+from hitscanner.pipeline.load import ROUNDS, VERIFIED, read_loaded
 
 ALARM_RATIO = 0.7
 """A cycle with less raw data than this part of the median of those before it is suspicious."""
@@ -83,9 +83,12 @@ def publish(store: Store, drive: Drive, scratch: Path, licence: str | None = Non
         write_whole(folder / "README.md", readme(held, licence, schemas(store, held)).encode())
         files = sorted(folder.iterdir())
         uploads = [Upload(f.name, f, digest_of(f, "sha256")) for f in files]
-        stale = [upload for upload in uploads if not _is_held(drive, upload)]
-        for _ in drive.put(stale) if stale else ():
-            pass
+        # What a killed run left may be seen late, beside what was written meanwhile; the next
+        # round sees both and makes them one.
+        for _ in range(ROUNDS):
+            stale = [upload for upload in uploads if not _is_held(drive, upload)]
+            for _ in drive.put(stale) if stale else ():
+                pass
         for upload in stale:
             if not _is_held(drive, upload):
                 raise RefusedError(f"drive {drive.name}: {upload.path} is not what was written")
