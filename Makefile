@@ -14,7 +14,8 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z0-9_-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: check
-check: setup lint rust test ## Everything that .ci/run runs
+check: setup ## Everything that .ci/run runs
+	$(MAKE) --jobs 2 --output-sync=target test-system lint rust test-parts
 
 .PHONY: setup
 setup: ## Install what the tests need: packages, virtual environment, binary
@@ -43,8 +44,17 @@ unit: ## Python tests that need no Airflow run and no root
 	$(BIN)/pytest tests/unit include -m "not root"
 
 .PHONY: test
-test: ## All Python tests but the random ones, those with namespaces and Airflow included
-	$(BIN)/pytest -m "not chaos"
+test: test-parts test-system ## All Python tests of `make check`: two halves that take as long
+
+NOT_RANDOM := -m "not chaos and not long"
+
+.PHONY: test-parts
+test-parts: ## Every part alone: units, documentation examples, drives, bootstrap.sh
+	$(BIN)/pytest $(NOT_RANDOM) tests/unit tests/drives tests/shell include
+
+.PHONY: test-system
+test-system: ## The parts together: Airflow, the demo and its failures, the browser, kills
+	$(BIN)/pytest $(NOT_RANDOM) tests/dags tests/contract tests/e2e
 
 .PHONY: e2e
 e2e: ## The demo, its failures, and the browser test
