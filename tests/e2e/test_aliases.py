@@ -20,7 +20,12 @@ from hitscanner.pipeline.gate import read_manifest
 from hitscanner.rehearsal import Rehearsal, rehearse
 from hitscanner.settings import Settings
 
-pytestmark = [pytest.mark.long, pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("hs_transform")]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.root,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("hs_transform"),
+]
 
 METHODS = ("mercator", "ally", "radargun")
 
