@@ -93,7 +93,8 @@ def test_the_query_in_the_page_works_in_the_folder_of_the_page(small_cycle, monk
     query = re.search(r'<code id="query">(.*?)</code>', page, re.DOTALL)[1]
     monkeypatch.chdir(small_cycle)
 
-    rows = duckdb.sql(query.replace("&#39;", "'")).fetchall()
+    with duckdb.connect() as database:
+        rows = database.execute(query.replace("&#39;", "'")).fetchall()
 
     assert rows == [("jp-0001", 2, 0.75), ("us-0001", 1, 2.0)]
 

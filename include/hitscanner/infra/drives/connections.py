@@ -35,12 +35,15 @@ class FileConnections:
     def google(self, connection: str) -> Any:
         """Read a service account's key file, or find Application Default Credentials."""
         auth = from_extra("google.auth")
+        accounts = from_extra("google.oauth2.service_account")
         errors = from_extra("google.auth.exceptions")
         try:
             if connection == "default":
                 credentials, _ = auth.default(scopes=GOOGLE_SCOPES)
             else:
-                credentials, _ = auth.load_credentials_from_file(connection, scopes=GOOGLE_SCOPES)
+                credentials = accounts.Credentials.from_service_account_file(
+                    connection, scopes=GOOGLE_SCOPES
+                )
         except (errors.DefaultCredentialsError, OSError, ValueError) as error:
             raise DriveError(f"credentials {connection}: {' '.join(str(error).split())}") from error
         return credentials
