@@ -49,7 +49,9 @@ def commands(drive):
 def test_what_the_readme_prints_works_in_the_drive_s_folder(measurement, drive, monkeypatch):
     assert loaded(measurement, drive).state == "verified"
     monkeypatch.chdir(drive.root)
-    traces, links, cycles = (duckdb.connect().execute(command).fetchall() for command in commands(drive))
+    traces, links, cycles = (
+        duckdb.connect().execute(command).fetchall() for command in commands(drive)
+    )
 
     assert [name for name, _ in traces] == sorted(NAMES)
     assert len(links) > 0
