@@ -26,7 +26,7 @@ def test_a_tag_that_kubernetes_would_refuse_is_left_out():
     tags = ("ends-", "l" * 60, "fine")
     vp = VantagePoint(name="us-0001", transport="local", tags=tags)
 
-    assert [key for key in labels_of(vp) if "tag" in key] == ["hitscanner/tag.fine"]
+    assert [key for key in labels_of(vp) if "/tag." in key] == ["hitscanner/tag.fine"]
 
 
 def test_the_servers_role_is_taken_off_a_vantage_point():
