@@ -84,6 +84,21 @@ class Settings:
         return self.repository / "transform_rs" / "target" / "release" / "hs-transform"
 
     @property
+    def ssh_key(self) -> Path:
+        """The deploy key for the hosts of the fleet, unless the inventory names another."""
+        return self.home / "ssh" / "id_ed25519"
+
+    @property
+    def bundle(self) -> Path:
+        """The k3s binaries and images with their SHA256SUMS."""
+        return self.home / "bundle"
+
+    @property
+    def cluster(self) -> Path:
+        """The kubeconfig and the lock of the fleet."""
+        return self.home / "cluster"
+
+    @property
     def python(self) -> str:
         """The interpreter for local probers."""
         return sys.executable

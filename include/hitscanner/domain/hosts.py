@@ -80,6 +80,12 @@ class _Host(BaseModel):
         examples=["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"],
     )
 
+    jump: _Name | None = Field(
+        default=None,
+        description="the name of the host or bastion to go through",
+        examples=["bastion-eu"],
+    )
+
     def _check_reachable(self) -> None:
         for key in ("address", "host_key"):
             if getattr(self, key) is None:
@@ -168,4 +174,20 @@ class Server(_Host):
     def _fits_transport(self) -> Self:
         if self.transport == "ssh":
             self._check_reachable()
+        return self
+
+
+class Bastion(_Host):
+    """
+    A machine that is only passed through on the way to others.
+
+    >>> Bastion(name="gate", address="192.0.2.9", host_key="SHA256:" + "A" * 43).port
+    22
+    """
+
+    transport: Literal["ssh"] = Field(default="ssh", description='"ssh"')
+
+    @model_validator(mode="after")
+    def _has_address(self) -> Self:
+        self._check_reachable()
         return self

@@ -1,0 +1,157 @@
+"""What is true of a host before anything is changed: read by one script, kept as JSON."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from hitscanner.infra.remote import Remote
+
+Presence = Literal["loaded", "builtin", "available", "missing"]
+Reach = Literal["open", "refused", "blocked", "unknown"]
+
+
+class _Fact(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileFact(_Fact):
+    """A file of ours as it is on the host."""
+
+    sha256: str
+    mode: str
+    """Four octal digits."""
+
+    owner: str = "root"
+
+
+class UnitFact(_Fact):
+    """A systemd unit as `systemctl show` tells it."""
+
+    active: str = "inactive"
+    sub: str = "dead"
+    enabled: str = ""
+    loaded: str = "not-found"
+
+
+class Listener(_Fact):
+    """A socket that waits for others."""
+
+    proto: Literal["tcp", "udp"]
+    address: str
+    port: int
+    process: str = ""
+
+
+class Facts(_Fact):
+    """
+    One host, as it was when it was looked at.
+
+    >>> Facts.model_validate_json(Facts(host="us-0001").model_dump_json()) == Facts(host="us-0001")
+    True
+    """
+
+    host: str
+    hostname: str = ""
+    os_id: str = ""
+    os_version: str = ""
+    kernel: str = ""
+    arch: str = ""
+    """As in names of k3s's files: amd64, arm64; else what `uname -m` said."""
+
+    machine_id: str = ""
+    boot: str = ""
+    """Changes with every start of the host (boot id and start of PID 1)."""
+
+    is_systemd: bool = True
+    """Whether PID 1 is systemd."""
+
+    cgroup: Literal["v1", "v2", "hybrid"] = "v2"
+    clock_offset_s: float = 0.0
+    """Host clock minus ours; half a round trip of error."""
+
+    is_clock_synchronised: bool = False
+    cpus: int = 0
+    memory_mb: int = 0
+    disk_mb: int = 0
+    disk_free_mb: int = 0
+    """Of the file system under /var/lib."""
+
+    addresses: tuple[str, ...] = ()
+    has_default_v4: bool = False
+    has_default_v6: bool = False
+    can_raw_socket: bool = True
+    can_raise_limits: bool = True
+    """Whether units may be given higher resource limits (CAP_SYS_RESOURCE of PID 1)."""
+
+    veth_with_tx_offload: tuple[str, ...] = ()
+    """Links of type veth below a default route that leave checksums to a card they do not have."""
+
+    modules: dict[str, Presence] = {}
+    sysctls: dict[str, str] = {}
+    packages: dict[str, str] = {}
+    """Installed ones of those that matter to us: name -> version."""
+
+    units: dict[str, UnitFact] = {}
+    files: dict[str, FileFact] = {}
+    listening: tuple[Listener, ...] = ()
+    ufw: Literal["absent", "inactive", "active"] = "absent"
+    ufw_rules: tuple[str, ...] = ()
+    """As `ufw show added` prints them."""
+
+    firewall_lines: int = 0
+    """Lines of our nftables table that are loaded; 0 when it is not there."""
+
+    server_port: Reach = "unknown"
+    """Whether the host can open the server's port 6443."""
+
+    k3s_version: str = ""
+    has_node_password: bool = False
+    has_client_certificate: bool = False
+    applied: dict[str, str] = {}
+    """Unit -> digest of what it last became ready with."""
+
+
+class NodeFact(_Fact):
+    """A Kubernetes node as the server tells it."""
+
+    name: str
+    is_ready: bool = False
+    is_schedulable: bool = True
+    version: str = ""
+    labels: dict[str, str] = {}
+
+
+class ClusterFacts(_Fact):
+    """What the server's API says; empty before the server is up."""
+
+    nodes: tuple[NodeFact, ...] = ()
+    node_passwords: tuple[str, ...] = ()
+    """Names of nodes whose password the server keeps."""
+
+    def node(self, name: str) -> NodeFact | None:
+        """Give the node of that name."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+
+async def gather(remote: Remote, server_address: str | None = None) -> Facts:
+    """
+    Look at a host and change nothing.
+
+    Args:
+        remote: the host.
+        server_address: where the k3s server is, to see whether the host reaches its port 6443.
+
+    Raises:
+        RemoteError: when the host cannot be worked on.
+    """
+    raise NotImplementedError
+
+
+async def gather_cluster(server: Remote) -> ClusterFacts:
+    """
+    Ask the API server, by `k3s kubectl` on the server, what nodes there are.
+
+    Raises:
+        RemoteError: when the server cannot be worked on.
+    """
+    raise NotImplementedError

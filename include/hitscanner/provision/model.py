@@ -1,0 +1,184 @@
+"""What the engine speaks of: changes, refusals, plans and results."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+State = Literal["unchanged", "changed", "refused", "unreachable", "failed", "timed-out"]
+"""How a host came out of a run."""
+
+GOOD_STATES: tuple[State, ...] = ("unchanged", "changed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A script for POSIX sh, run as root."""
+
+    script: str
+    timeout_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class Put:
+    """A file that will hold *content*; a secret one is never shown."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A large file of the bundle that goes to *path*, its checksum checked on both ends."""
+
+    path: str
+    source: Path
+    sha256: str
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class JoinToken:
+    """A token minted on the server with a short life, put at *path*, and revoked after Ready."""
+
+    path: str
+    ttl_s: int = 900
+
+
+@dataclass(frozen=True)
+class Start:
+    """A unit started or restarted without blocking, then watched until it is ready."""
+
+    unit: str
+    ready: str
+    """A script that exits 0 once the unit does its work."""
+
+    fingerprint: str
+    """Digest of what the unit runs with; kept on the host when it is ready."""
+
+    timeout_s: float = 180.0
+
+
+Action = Run | Put | Upload | JoinToken | Start
+
+
+@dataclass(frozen=True)
+class Change:
+    """
+    One thing that is not as it should be, and what makes it so.
+
+    >>> change = Change("clock", "start chrony", Run("systemctl enable --now chrony"))
+    >>> print(change.describe())
+    clock: start chrony
+        $ systemctl enable --now chrony
+    """
+
+    phase: str
+    says: str
+    action: Action
+    verify: str = ""
+    """A script that exits 0 when the change holds; empty where the action proves itself."""
+
+    before: str | None = None
+    """What a file held, for the diff; None where there was none or it is not known."""
+
+    def describe(self) -> str:
+        """Give the lines for a plan; no secret is in them."""
+        head = f"{self.phase}: {self.says}"
+        return "\n".join([head, *(f"    {line}" for line in _show(self.action))])
+
+
+def _show(action: Action) -> list[str]:
+    match action:
+        case Run(script):
+            return [f"$ {line}" for line in script.strip().splitlines()]
+        case Put(path, content, mode):
+            return [f"> {path} ({mode:04o}, {len(content)} bytes)"]
+        case Upload(path, source, sha256, mode):
+            return [f"> {path} ({mode:04o}) from {source.name}, sha256 {sha256[:12]}…"]
+        case JoinToken(path, ttl_s):
+            return [f"> {path} (0600, secret): a token that lives {ttl_s // 60} min"]
+        case Start(unit):
+            return [f"$ systemctl restart --no-block {unit}, then wait until it is ready"]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """
+    Why a host is not touched.
+
+    >>> Refusal("clock-skew", "the clock is 301 s ahead", "set it").describe()
+    'refused (clock-skew): the clock is 301 s ahead; set it'
+    """
+
+    cause: str
+    says: str
+    remedy: str
+
+    def describe(self) -> str:
+        """Give the line for a plan."""
+        return f"refused ({self.cause}): {self.says}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """The exact difference of one host, in the order in which it is made good."""
+
+    host: str
+    refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to do and nothing is in the way."""
+        return not self.refusals and not self.changes
+
+    def describe(self) -> list[str]:
+        """Give the plan as lines, the host's name first."""
+        count = f"{len(self.changes)} change{'' if len(self.changes) == 1 else 's'}"
+        lines = [f"{self.host}: {'refused' if self.refusals else count}"]
+        lines += [f"  {refusal.describe()}" for refusal in self.refusals]
+        lines += [f"  warning: {warning}" for warning in self.warnings]
+        for change in self.changes:
+            lines += [f"  {line}" for line in change.describe().splitlines()]
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Give small JSON for tables and XCom; contents of files are not in it."""
+        return {
+            "host": self.host,
+            "refusals": [vars(refusal) for refusal in self.refusals],
+            "warnings": list(self.warnings),
+            "changes": [f"{change.phase}: {change.says}" for change in self.changes],
+        }
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What became of one host."""
+
+    host: str
+    state: State
+    cause: str = ""
+    """One word group (see docs/fleet.md), empty when all is well."""
+
+    remedy: str = ""
+    detail: str = ""
+    """What was seen, one line."""
+
+    changed: tuple[str, ...] = ()
+    """What was done, "phase: says", up to the failure."""
+
+    warnings: tuple[str, ...] = ()
+    duration_s: float = 0.0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the host is as it should be."""
+        return self.state in GOOD_STATES
+
+    def to_json(self) -> dict[str, Any]:
+        """Give one row of the result table."""
+        row = {**vars(self), "changed": list(self.changed), "warnings": list(self.warnings)}
+        return {**row, "duration_s": round(self.duration_s, 1)}
