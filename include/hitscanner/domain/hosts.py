@@ -38,6 +38,13 @@ def _check_name(name: str) -> str:
         raise ValueError(str(error).partition("; ")[2]) from None
 
 
+def _check_labels(labels: tuple[str, ...]) -> tuple[str, ...]:
+    for label in labels:
+        if not _LABEL.fullmatch(label):
+            raise ValueError('write labels as name=value, e.g. labels = ["example.net/disk=ssd"]')
+    return tuple(sorted(set(labels)))
+
+
 def _check_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     for tag in tags:
         try:
@@ -52,6 +59,12 @@ def _check_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
 _HOST_NAME = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?)+", re.ASCII)
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?", re.ASCII)
 _PUBLIC_KEY = re.compile(r"(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]{40,}={0,2}( .*)?", re.ASCII)
+_LABEL = re.compile(
+    r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?"
+    r"=([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?",
+    re.ASCII,
+)
+"""Kubernetes, "Labels and Selectors", syntax and character set."""
 
 _Name = Annotated[str, AfterValidator(_check_name)]
 _HostAddress = Annotated[str, AfterValidator(_check_address)]
@@ -96,7 +109,33 @@ class _Host(BaseModel):
                 )
 
 
-class VantagePoint(_Host):
+class _KubeHost(_Host):
+    """What it takes to make a machine a node of the cluster."""
+
+    external_address: IPv4Address | IPv6Address | None = Field(
+        default=None,
+        description="the address that other hosts see, where it is not `address`",
+        examples=["198.51.100.10"],
+    )
+    arch: Literal["amd64", "arm64"] | None = Field(
+        default=None, description='"amd64" or "arm64", to refuse a host that is another'
+    )
+    container_runtime: Literal["docker", "containerd"] | None = Field(
+        default=None, description='"containerd" or "docker", where it is not the platform\'s'
+    )
+    labels: Annotated[tuple[str, ...], AfterValidator(_check_labels)] = Field(
+        default=(),
+        description="a list of further labels of the kube node, name=value",
+        examples=[["example.net/disk=ssd"]],
+    )
+    kubelet_args: tuple[str, ...] = Field(
+        default=(),
+        description="a list of further arguments of the kubelet, without dashes",
+        examples=[["max-pods=30"]],
+    )
+
+
+class VantagePoint(_KubeHost):
     """
     A host that probes.
 
@@ -158,7 +197,7 @@ class VantagePoint(_Host):
         return self
 
 
-class Server(_Host):
+class Server(_KubeHost):
     """
     The machine with Airflow, the store and, in a cluster, the control plane.
 

@@ -6,45 +6,25 @@ An error names the file, the owner of the key, the key, its value and what to gi
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from hitscanner.domain.hosts import EVERYTHING, Server, VantagePoint
+from hitscanner.domain.hosts import EVERYTHING, Bastion, Server, VantagePoint
 from hitscanner.domain.names import did_you_mean, quote
+from hitscanner.domain.platform import Platform
 from hitscanner.domain.validation import InvalidInputError, as_toml, validate
 from hitscanner.errors import InventoryError, NoVantagePointError, UnknownVantagePointError
 
-__all__ = ["EVERYTHING", "Inventory", "Platform", "Server", "VantagePoint", "parse_inventory"]
-
-
-class Platform(BaseModel):
-    """
-    What the cluster is made of, where there is a choice.
-
-    >>> Platform().kube_proxy_mode
-    'nftables'
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    container_runtime: Literal["docker", "containerd"] = Field(
-        default="containerd", description='"containerd" or "docker"'
-    )
-    kube_proxy_mode: Literal["ipvs", "nftables", "iptables"] = Field(
-        default="nftables",
-        description='"nftables", "iptables" or "ipvs" (deprecated since Kubernetes 1.35)',
-    )
-    ingress: Literal["traefik", "ingress-nginx"] = Field(
-        default="traefik", description='"traefik" or "ingress-nginx" (retired in March 2026)'
-    )
-    database: Literal["mysql", "postgresql"] = Field(
-        default="postgresql", description='"postgresql" or "mysql", for Airflow\'s metadata'
-    )
-    storage: Literal["nfs", "local", "bucket"] = Field(
-        default="nfs",
-        description='"nfs" for a shared volume, "local" for a folder of the server, or "bucket"',
-    )
+__all__ = [
+    "EVERYTHING",
+    "Bastion",
+    "Inventory",
+    "Platform",
+    "Server",
+    "VantagePoint",
+    "parse_inventory",
+]
 
 
 class Inventory(BaseModel):
@@ -55,8 +35,30 @@ class Inventory(BaseModel):
     server: Server | None = None
     platform: Platform = Platform()
     vantage_points: tuple[VantagePoint, ...] = ()
+    bastions: tuple[Bastion, ...] = ()
     source: str = "inventory"
     """Where it was read from, for messages."""
+
+    def host(self, name: str) -> Server | VantagePoint | Bastion:
+        """
+        Return the server, vantage point or bastion of that name.
+
+        Raises:
+            UnknownVantagePointError: if there is none.
+
+        >>> parse_inventory('server = {name = "centre"}', "lab.toml").host("centre").port
+        22
+        """
+        server = [self.server] if self.server else []
+        hosts: list[Server | VantagePoint | Bastion]
+        hosts = [*server, *self.vantage_points, *self.bastions]
+        for host in hosts:
+            if host.name == name:
+                return host
+        raise UnknownVantagePointError(
+            f"{self.source}: no host has the name {quote(name)}; "
+            f"{did_you_mean(name, [host.name for host in hosts])}"
+        )
 
     def select(self, wanted: Sequence[str]) -> tuple[VantagePoint, ...]:
         """
@@ -115,6 +117,7 @@ class Inventory(BaseModel):
             tables.append(("[server]", self.server))
         if self.platform != Platform():
             tables.append(("[platform]", self.platform))
+        tables += [("[[bastion]]", bastion) for bastion in self.bastions]
         tables += [("[[vantage_point]]", vp) for vp in self.vantage_points]
         return "\n".join(_table(head, model) for head, model in tables)
 
@@ -146,20 +149,28 @@ a shared volume, "local" for a folder of the server, or "bucket", e.g. storage =
         _build(VantagePoint, item, f"{source}: {_owner(item, number)}")
         for number, item in enumerate(raw.get("vantage_point", []), start=1)
     ]
+    bastions = [
+        _build(Bastion, item, f"{source}: bastion {number}")
+        for number, item in enumerate(raw.get("bastion", []), start=1)
+    ]
     _check_unique(points, source)
     server = raw.get("server")
-    return Inventory(
+    inventory = Inventory(
         server=None if server is None else _build(Server, server, f"{source}: server"),
         platform=_build(Platform, raw.get("platform", {}), f"{source}: platform"),
         vantage_points=tuple(sorted(points, key=lambda vp: vp.name)),
+        bastions=tuple(sorted(bastions, key=lambda bastion: bastion.name)),
         source=source,
     )
+    _check_jumps(inventory)
+    return inventory
 
 
 _TOP_LEVEL: dict[str, tuple[type, str]] = {
     "server": (dict, "[server]"),
     "platform": (dict, "[platform]"),
     "vantage_point": (list, "[[vantage_point]]"),
+    "bastion": (list, "[[bastion]]"),
 }
 
 
@@ -208,6 +219,23 @@ def _check_unique(points: Iterable[VantagePoint], source: str) -> None:
             raise InventoryError(
                 f"{source}: vantage point {vp.name}: tag {quote(tag)} is the name of a "
                 "vantage point; choose another tag"
+            )
+
+
+def _check_jumps(inventory: Inventory) -> None:
+    """Refuse a way through a host that is not there, or that has to be jumped to itself."""
+    server = [inventory.server] if inventory.server else []
+    for host in (*server, *inventory.vantage_points, *inventory.bastions):
+        if host.jump is None:
+            continue
+        try:
+            gate = inventory.host(host.jump)
+        except UnknownVantagePointError as error:
+            raise InventoryError(f"{error} (jump of {host.name})") from None
+        if gate.jump is not None or gate.transport != "ssh":
+            raise InventoryError(
+                f"{inventory.source}: {host.name}: jump is {quote(host.jump)}, which is not reached"
+                " by SSH directly; name a host or bastion that is"
             )
 
 

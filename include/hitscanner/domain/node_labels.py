@@ -35,7 +35,8 @@ def labels_of(vp: VantagePoint) -> dict[str, str]:
     if vp.asn:
         labels[f"{PREFIX}asn"] = str(vp.asn)
     tags = [tag for tag in vp.tags if _LABEL_NAME.fullmatch(tag)]
-    return labels | {f"{PREFIX}tag.{tag}": "true" for tag in tags}
+    more = dict(label.split("=", 1) for label in vp.labels)
+    return more | labels | {f"{PREFIX}tag.{tag}": "true" for tag in tags}
 
 
 def drift(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str | None]:

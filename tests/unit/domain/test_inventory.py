@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitscanner.domain.inventory import (
+    Bastion,
     Inventory,
     Platform,
     Server,
@@ -61,7 +62,8 @@ def test_the_sample_inventory_is_valid() -> None:
 def test_the_sample_inventory_names_every_key() -> None:
     text = (ROOT / "inventory.sample.toml").read_text()
 
-    keys = {*VantagePoint.model_fields, *Server.model_fields, *Platform.model_fields}
+    models = (VantagePoint, Server, Bastion, Platform)
+    keys = {key for model in models for key in model.model_fields}
 
     assert [key for key in sorted(keys) if f"{key} = " not in text] == []
 
