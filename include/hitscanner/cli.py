@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from hitscanner import __version__
-from hitscanner.commands import diff, drives, here, importing, look, measure
+from hitscanner.commands import control, diff, drives, here, importing, look, measure
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
 
@@ -17,6 +17,10 @@ app = typer.Typer(
 )
 app.command()(measure.plan)
 app.command()(measure.run)
+app.command()(control.stop)
+app.command()(control.release)
+app.command()(control.audit)
+look.lists.command("opt-out")(control.opt_out)
 look.cycles.command("diff")(diff.cycles_diff)
 look.cycles.command("query")(diff.cycles_query)
 look.cycles.command("import")(importing.cycles_import)

@@ -44,6 +44,16 @@ class Settings:
         return self.lists / "do-not-probe.txt"
 
     @property
+    def stop_flag(self) -> Path:
+        """Exists while nothing may be sent from anywhere."""
+        return self.home / "stop.json"
+
+    @property
+    def audit(self) -> Path:
+        """Who stopped, released and opted out, when and why; only ever added to."""
+        return self.home / "audit.jsonl"
+
+    @property
     def store(self) -> Path:
         """Cycles, raw measurements, tables, topology."""
         return self.home / "store"

@@ -12,6 +12,7 @@ from hitscanner.domain.inventory import Inventory, parse_inventory
 from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_traceroute_params
 from hitscanner.domain.targets import TargetList, parse_target_list
 from hitscanner.errors import InventoryError, TargetListError, UsageError
+from hitscanner.infra.audit import AuditLog
 from hitscanner.infra.drives import Connections, Drive, FileConnections, read_drives
 from hitscanner.infra.files import check_room, disk_errors
 from hitscanner.infra.store import FolderStore, Store
@@ -19,6 +20,8 @@ from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import LocalTransport, Transport
 from hitscanner.pipeline import gate, load, measure, plan, prune, transform
 from hitscanner.pipeline.cargo import finished_cycles
+from hitscanner.pipeline.control import Control
+from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.load import Dock
 from hitscanner.pipeline.plan import Plan, Sources
 from hitscanner.prober.build import build_pyz
@@ -66,7 +69,8 @@ class Pipeline:
         return plan.plan_cycle(self._sources(wanted), request, cycle)
 
     def check_ready(self, planned: Plan) -> None:
-        """Refuse a plan that this machine could not carry out: rights, programs, room."""
+        """Refuse a plan that this machine could not carry out: stopped, rights, programs, room."""
+        self.control().require_go()
         inventory = self.inventory()
         for vp in inventory.select(planned.manifest.asked.vantage_points):
             self._transport(vp).check(vp)
@@ -75,6 +79,7 @@ class Pipeline:
 
     def start(self, shard: dict[str, str]) -> dict[str, str]:
         """Stage a shard's job and start its prober, or find it at work."""
+        self.control().require_go()
         with disk_errors(self.settings.prober):
             build_pyz(self.settings.prober)  # the same bytes each time, so that any task may do it
         measure.start(self._lane(Shard.from_json(shard)), Shard.from_json(shard))
@@ -82,7 +87,9 @@ class Pipeline:
 
     def fetch(self, shard: dict[str, str]) -> dict[str, Any]:
         """Wait for a shard's prober and bring home what it finished; raises if that is not all."""
-        record = measure.fetch(self._lane(Shard.from_json(shard)), Shard.from_json(shard))
+        wanted = Shard.from_json(shard)
+        may_start = self.control().order() is None
+        record = measure.fetch(self._lane(wanted), wanted, may_start=may_start)
         return {**shard, "state": "done", **record.counts.to_json()}
 
     def close_cycle(self, cycle: dict[str, str]) -> dict[str, Any]:
@@ -145,6 +152,24 @@ class Pipeline:
         """Say where the prober of a local vantage point shows how far it is."""
         return self._local().folder(shard) / "progress.json"
 
+    def control(self) -> Control:
+        """Give the switch that stops everything, and what tells the vantage points."""
+        return Control(
+            flag=self.settings.stop_flag,
+            dnp=self.settings.do_not_probe,
+            audit=AuditLog(self.settings.audit),
+            vantage_points=self._known_vantage_points(),
+            transport=self._transport,
+        )
+
+    def _known_vantage_points(self) -> tuple[VantagePoint, ...]:
+        """Give those of the inventory; none where it cannot be read, for the flag holds alone."""
+        try:
+            return self.inventory().vantage_points
+        except InventoryError as error:
+            print(f"no vantage point can be told: {error}")
+            return ()
+
     def inventory(self) -> Inventory:
         """Read the inventory."""
         file = self.settings.inventory
@@ -185,7 +210,7 @@ class Pipeline:
             store=self.store,
             transport=self._transport(vp),
             vp=vp,
-            do_not_probe=self.do_not_probe(),
+            do_not_probe=LiveList(self.settings.do_not_probe),
             scratch=self.settings.scratch,
             deadline_s=parse_duration_s(params["deadline"]),
         )

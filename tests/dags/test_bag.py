@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-DAGS = ("alias_resolution", "build_topology", "load", "prune", "traceroute", "transform")
+DAGS = (
+    "alias_resolution",
+    "build_topology",
+    "load",
+    "prune",
+    "stop_probing",
+    "traceroute",
+    "transform",
+)
 STAGES = ("ally", "mercator", "radargun")
 FORM = (
     "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",

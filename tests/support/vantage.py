@@ -30,6 +30,8 @@ class FakeTransport:
 
     started: list[Shard] = field(default_factory=list)
     reports: dict[Shard, bytes] = field(default_factory=dict)
+    renewed: list[tuple[str, bytes | None]] = field(default_factory=list)
+    hushed: set[str] = field(default_factory=set)
     slices: dict[tuple[Shard, str], bytes] = field(default_factory=dict)
 
     def start(self, vp: VantagePoint, job: Job) -> None:
@@ -48,6 +50,15 @@ class FakeTransport:
 
     def last_words(self, vp: VantagePoint, shard: Shard) -> str:
         return "prober: no such namespace"
+
+    def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
+        self.renewed.append((vp.name, do_not_probe))
+
+    def hush(self, vp: VantagePoint, *, is_on: bool) -> None:
+        (self.hushed.add if is_on else self.hushed.discard)(vp.name)
+
+    def at_work(self, vp: VantagePoint) -> int:
+        return 0 if vp.name in self.hushed else 1
 
     def _probe(self, job: Job) -> None:
         targets = job.targets.decode().splitlines()

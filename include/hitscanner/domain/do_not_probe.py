@@ -135,6 +135,24 @@ def _prefix(words: str, where: str) -> Prefix:
         ) from None
 
 
+def with_opt_outs(text: str, prefixes: Iterable[str], why: str) -> str:
+    r"""
+    Add *prefixes* to the text of a list, each with its reason; a line `none` goes.
+
+    Raises:
+        DoNotProbeError: for one that is neither prefix nor address.
+
+    >>> with_opt_outs("none\n", ["192.0.2.9"], "asked by mail")
+    '192.0.2.9  # asked by mail\n'
+    """
+    kept = [line for line in text.splitlines() if line.partition("#")[0].strip() != NONE]
+    reason = " ".join(why.split())
+    new = [
+        f"{words.strip()}  # {reason}" for words in prefixes if _prefix(words.strip(), "opt-out")
+    ]
+    return "".join(f"{line}\n" for line in [*kept, *new])
+
+
 @dataclass(frozen=True)
 class Excluded:
     """A target that is not probed, and why."""

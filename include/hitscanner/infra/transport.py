@@ -13,6 +13,7 @@ from hitscanner.domain.cycle import Shard
 from hitscanner.domain.inventory import VantagePoint
 from hitscanner.errors import UnfinishedError, UsageError
 from hitscanner.infra.files import copy_whole, disk_errors, write_whole
+from hitscanner.prober.leases import count_living
 from hitscanner.prober.lock import running_pid
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -53,6 +54,15 @@ class Transport(Protocol):
 
     def last_words(self, vp: VantagePoint, shard: Shard) -> str:
         """Give the last line of the prober's log."""
+
+    def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
+        """Replace the list that running probers obey; None removes it, which silences them."""
+
+    def hush(self, vp: VantagePoint, *, is_on: bool) -> None:
+        """Set or remove the flag while which no prober sends."""
+
+    def at_work(self, vp: VantagePoint) -> int:
+        """Count the probers that may be sending there."""
 
 
 class LocalTransport:
@@ -109,6 +119,28 @@ class LocalTransport:
     def _is_done(self, vp: VantagePoint, shard: Shard) -> bool:
         report = self.report(vp, shard)
         return report is not None and json.loads(report)["state"] == "done"
+
+    def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
+        """Replace the list in the spool by rename, or remove it."""
+        file = self.spool / vp.name / "dnp.txt"
+        with disk_errors(file):
+            if do_not_probe is None:
+                file.unlink(missing_ok=True)
+            else:
+                write_whole(file, do_not_probe)
+
+    def hush(self, vp: VantagePoint, *, is_on: bool) -> None:
+        """Make or remove the spool's file `stop`; probers look at it twice a second."""
+        flag = self.spool / vp.name / "stop"
+        with disk_errors(flag):
+            if is_on:
+                write_whole(flag, b"")
+            else:
+                flag.unlink(missing_ok=True)
+
+    def at_work(self, vp: VantagePoint) -> int:
+        """Count the leases of its rate that are held."""
+        return count_living(self.spool / vp.name / "leases")
 
     def _enrol(self, vp: VantagePoint) -> None:
         """Write the spool's identity at first use; the prober refuses any other name later."""

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from hitscanner.domain.quorum import Counts
 from hitscanner.errors import UnfinishedError
 from hitscanner.infra.files import scratch_folder, sha256_of
 from hitscanner.infra.store import Store
-from hitscanner.infra.transport import Job, Transport
+from hitscanner.infra.transport import Job, Transport, TransportError
 from hitscanner.pipeline.gate import read_record
+from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.verify import BadResultError, Contents, verify
 from hitscanner.prober.warts import WartsError, join_to
 
@@ -56,7 +57,7 @@ class Lane:
     store: Store
     transport: Transport
     vp: VantagePoint
-    do_not_probe: DoNotProbe
+    do_not_probe: LiveList
     scratch: Path
     deadline_s: float
     clock: Clock = Clock()
@@ -68,19 +69,21 @@ def start(lane: Lane, shard: Shard) -> None:
         lane.transport.start(lane.vp, _job(lane, shard))
 
 
-def fetch(lane: Lane, shard: Shard) -> ShardRecord:
+def fetch(lane: Lane, shard: Shard, *, may_start: bool = True) -> ShardRecord:
     """
     Wait for the shard's prober, then verify, join and store what it finished.
 
-    A prober that is not there, or ended early, is started again first: it goes on behind its
-    finished slices. A shard that was fetched whole before is not touched.
+    A prober that is not there, or ended early, is started again first, unless nothing may start:
+    it goes on behind its finished slices. A shard that was fetched whole before is not touched.
+    While it waits, a change of the do-not-probe list is handed on to the vantage point.
 
     Raises:
         ShardFailedError: when something is missing; the finished part is stored and counted.
     """
     record = read_record(lane.store, shard)
     if record is None or record.cause:
-        start(lane, shard)
+        if may_start:
+            start(lane, shard)
         report = _wait(lane, shard)
         record = _collect(lane, shard, report)
         lane.store.write(shard.record, record.to_bytes())
@@ -97,12 +100,13 @@ def _is_fetched(store: Store, shard: Shard) -> bool:
 def _job(lane: Lane, shard: Shard) -> Job:
     """Give the planned job with the do-not-probe list as it is now: opting out is never late."""
     planned = json.loads(lane.store.read(shard.job))
-    job = planned | {"dnp_sha256": lane.do_not_probe.sha256}
+    dnp = lane.do_not_probe.current
+    job = planned | {"dnp_sha256": dnp.sha256}
     return Job(
         shard=shard,
         job=json.dumps(job, indent=2, sort_keys=True).encode() + b"\n",
         targets=lane.store.read(shard.targets),
-        do_not_probe=lane.do_not_probe.text.encode(),
+        do_not_probe=dnp.text.encode(),
     )
 
 
@@ -111,6 +115,7 @@ def _wait(lane: Lane, shard: Shard) -> ProberReport | str:
     begun = seen = lane.clock.now()
     while True:
         now = lane.clock.now()
+        _hand_on(lane)
         if lane.transport.is_running(lane.vp, shard):
             seen = now
         elif report := lane.transport.report(lane.vp, shard):
@@ -120,6 +125,14 @@ def _wait(lane: Lane, shard: Shard) -> ProberReport | str:
         if now - begun > lane.deadline_s + GRACE_S:
             return f"its prober is still running {GRACE_S:.0f} s past its deadline"
         lane.clock.sleep(POLL_S)
+
+
+def _hand_on(lane: Lane) -> None:
+    """Give the vantage point the do-not-probe list if it changed; try again at the next look."""
+    if lane.do_not_probe.is_news():
+        with suppress(TransportError):
+            lane.transport.renew(lane.vp, lane.do_not_probe.content)
+            lane.do_not_probe.handed_on()
 
 
 def _read_report(data: bytes) -> ProberReport | str:
@@ -141,7 +154,7 @@ def _collect(lane: Lane, shard: Shard, report: ProberReport | str) -> ShardRecor
     except (BadResultError, FileNotFoundError) as error:
         return _failed(lane, shard, report, targets, report.cause or str(error))
     untraced = [target for target in targets if target not in contents.destinations]
-    counts = _count(lane.do_not_probe, len(targets), untraced, report.unassigned)
+    counts = _count(lane.do_not_probe.current, len(targets), untraced, report.unassigned)
     _write_missing(lane, shard, untraced)
     cause = report.cause or (f"{counts.missing} targets have no trace" if counts.missing else None)
     return ShardRecord(report=report, fetched=fetched, counts=counts, cause=cause)
@@ -152,7 +165,7 @@ def _failed(
 ) -> ShardRecord:
     unassigned = report.unassigned if report else len(targets)
     _write_missing(lane, shard, targets)
-    counts = _count(lane.do_not_probe, len(targets), targets, unassigned)
+    counts = _count(lane.do_not_probe.current, len(targets), targets, unassigned)
     return ShardRecord(report=report, fetched=None, counts=counts, cause=cause)
 
 
@@ -178,7 +191,7 @@ def _has_opted_out(dnp: DoNotProbe, target: str) -> bool:
 
 
 def _write_missing(lane: Lane, shard: Shard, untraced: list[str]) -> None:
-    wanted = [t for t in untraced if not _has_opted_out(lane.do_not_probe, t)]
+    wanted = [t for t in untraced if not _has_opted_out(lane.do_not_probe.current, t)]
     if wanted or lane.store.exists(shard.missing):
         lane.store.write(shard.missing, "".join(f"{target}\n" for target in wanted).encode())
 

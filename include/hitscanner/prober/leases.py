@@ -50,6 +50,14 @@ def lease(
         os.close(fd)
 
 
+def count_living(directory: Path) -> int:
+    """Return how many probers of this vantage point hold a lease, and so may be sending."""
+    if not directory.is_dir():
+        return 0
+    with _locked(directory / "lock"):
+        return sum(_living(path) is not None for path in sorted(directory.glob("*" + ENDING)))
+
+
 def _try_to_take(directory: Path, name: str, rate_pps: int, max_pps: int) -> tuple[int | None, int]:
     """Return the descriptor of the lease, or None if the budget does not allow it; and its use."""
     own = directory / (name + ENDING)

@@ -16,6 +16,7 @@ from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.domain.targets import parse_target_list
 from hitscanner.infra.store import FolderStore
 from hitscanner.pipeline import gate, measure, plan
+from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.plan import Sources
 from tests.support.vantage import FakeTransport
 
@@ -68,11 +69,16 @@ class Measurement:
             store=self.store,
             transport=self.transport,
             vp=vp,
-            do_not_probe=parse_do_not_probe(self.dnp, "do-not-probe.txt"),
+            do_not_probe=self.live_list(),
             scratch=self.root / "scratch",
             deadline_s=10**9,
             clock=measure.Clock(now=lambda: float(next(hours)), sleep=lambda _: None),
         )
+
+    def live_list(self) -> LiveList:
+        file = self.root / "do-not-probe.txt"
+        file.write_text(self.dnp)
+        return LiveList(file)
 
     def fetch_all(self) -> list[Shard]:
         """Plan, start and fetch; a lane that fails leaves the others alone."""

@@ -6,9 +6,9 @@ from hitscanner.domain.quorum import State
 from hitscanner.pipeline import gate, measure
 from hitscanner.pipeline.gate import QuorumError
 from tests.support import warts
-from tests.support.vantage import ROUTERS
+from tests.support.vantage import ROUTERS, FakeTransport
 
-from .conftest import OPTED_OUT, tree
+from .conftest import OPTED_OUT, Measurement, tree
 
 
 def adds_up(counts):
@@ -135,3 +135,56 @@ def test_who_opts_out_on_the_way_is_excluded_not_missing(measurement):
     assert shard.counts.excluded == 1
     missing = measurement.store.read(manifest.outcome.missing.file).decode()
     assert last not in missing.split()
+
+
+def test_a_list_that_changes_while_we_wait_is_handed_to_the_vantage_point(tmp_path):
+    measurement = Measurement(tmp_path)
+    [shard, *_] = measurement.plan()
+    lane = measurement.lane(shard)
+    measure.start(lane, shard)
+    lane.do_not_probe.file.write_text("none\n# nobody\n")
+
+    measure.fetch(lane, shard)
+
+    assert measurement.transport.renewed[-1] == (shard.vp, b"none\n# nobody\n")
+
+
+def test_a_list_that_breaks_while_we_wait_is_handed_on_too_because_it_silences(tmp_path):
+    live = Measurement(tmp_path).live_list()
+    assert live.is_news()
+    live.handed_on()
+    assert not live.is_news()
+
+    live.file.write_text("everybody\n")
+
+    assert live.is_news()
+    assert live.content == b"everybody\n"
+    assert live.current.text == OPTED_OUT
+    live.handed_on()
+    live.file.unlink()
+    assert live.is_news()
+    assert live.content is None
+
+
+def test_what_could_not_be_handed_on_is_tried_again(tmp_path):
+    live = Measurement(tmp_path).live_list()
+
+    assert live.is_news()
+    assert live.is_news()
+
+
+def test_after_a_stop_the_finished_part_is_brought_home_and_nothing_is_started(tmp_path):
+    measurement = Measurement(tmp_path, transport=FakeTransport(traced={"us-0001": 0.5}))
+    shards = measurement.plan()
+    [shard] = [each for each in shards if each.vp == "us-0001"]
+    lane = measurement.lane(shard)
+    measure.start(lane, shard)
+    begun = len(measurement.transport.started)
+
+    with pytest.raises(measure.ShardFailedError):
+        measure.fetch(lane, shard, may_start=False)
+
+    assert len(measurement.transport.started) == begun
+    record = gate.read_record(measurement.store, shard)
+    assert record is not None
+    assert record.counts.done > 0
