@@ -43,19 +43,22 @@ class Tested:
     replies: int
 
 
-def command(key: bytes, number: int, spec: JobSpec) -> str:
+def command(key: bytes, number: int, spec: JobSpec, port: int) -> str:
     """
     Return scamper's command for the test *key*, which is line *number* of the targets.
+
+    Only mercator takes a source *port*; scamper 20211212 refuses an ICMP identifier for the others
+    (`-F`) without a word, and gives all their probes one ICMP checksum: their flows are fixed too.
 
     >>> from types import SimpleNamespace
     >>> from .tasks import pack_test
     >>> spec = SimpleNamespace(attempts=2, wait_s=1, rounds=10)
-    >>> command(pack_test("mercator 192.0.2.1") or b"", 7, spec)
-    'dealias -m mercator -U 7 -q 2 -w 1 192.0.2.1'
+    >>> command(pack_test("mercator 192.0.2.1") or b"", 7, spec, 61000)
+    'dealias -m mercator -U 7 -q 2 -w 1 -s 61000 192.0.2.1'
     """
     method = method_of(key)
     options = {
-        "mercator": f"-q {spec.attempts} -w {spec.wait_s}",
+        "mercator": f"-q {spec.attempts} -w {spec.wait_s} -s {port}",
         "ally": f"-q {ALLY_PACKETS} -w {spec.wait_s} -W {ALLY_WAIT_MS} -p '-P icmp-echo'",
         "radargun": f"-q {spec.rounds} -w {spec.wait_s} -W {RADARGUN_WAIT_MS}"
         f" -r {RADARGUN_ROUND_MS} -p '-P icmp-echo'",

@@ -28,6 +28,7 @@ from .job import JobSpec, load_job, load_targets
 from .leases import lease
 from .ledger import Ledger
 from .lock import job_lock
+from .ports import FIRST_PORT, hold_port, ports_of
 from .progress import Progress, ProgressFile, Speed, eta_s
 from .scamper import Running, argv_of, start
 from .shard import Facts, describe, finished_shard, write_shard
@@ -109,6 +110,7 @@ class Run:
         self.probing_s = 0.0
         self.done_before = 0
         self.waiting_why = ""
+        self.port = FIRST_PORT
 
     def run(self, centre_time_s: float, scamper: str) -> dict[str, Any]:
         """Check, probe, and write `shard.json` whatever happened."""
@@ -157,7 +159,11 @@ class Run:
         if not cut(self.ledger.pending(), 1):
             return
         name = f"{spec.list}.{spec.cycle}.{spec.shard}"
-        with lease(self.paths.leases, name, spec.rate_pps, spec.max_pps, self._wait):
+        leases, ports = self.paths.leases, ports_of(spec.list, spec.vp, spec.shard)
+        with (
+            lease(leases, name, spec.rate_pps, spec.max_pps, self._wait),
+            hold_port(leases, ports) as self.port,
+        ):
             while True:
                 if self.watch.check():
                     self.ledger.exclude(self.watch.dnp)
@@ -210,7 +216,7 @@ class Run:
         output = self.paths.slice_file(number, ".warts" + PARTIAL)
         is_trace = self.spec.kind == "trace"
         input_file = self.paths.slice_file(number, ".targets" if is_trace else ".commands")
-        argv = argv_of(self.spec, scamper.path, output, input_file)
+        argv = argv_of(self.spec, scamper.path, self.port, output, input_file)
         about = {"argv": argv, "started_at": time.time(), "dnp_sha256": self.watch.dnp.sha256}
         self.ledger.begin(targets, about)
         if not is_trace:
@@ -222,7 +228,9 @@ class Run:
 
     def _commands(self, targets: list[bytes]) -> bytes:
         numbers = self.ledger.numbers()
-        lines = [command(target, numbers[target], self.spec) + "\n" for target in targets]
+        lines = [
+            command(target, numbers[target], self.spec, self.port) + "\n" for target in targets
+        ]
         return "".join(lines).encode()
 
     def _follow(self, running: Running, work: Slice) -> int | None:

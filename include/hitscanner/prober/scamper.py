@@ -16,16 +16,16 @@ PATIENCE_S = 5
 """Seconds between SIGTERM and SIGKILL; scamper 20211212 obeys SIGTERM within 10 ms."""
 
 
-def argv_of(spec: JobSpec, scamper: str, output: Path, targets: Path) -> list[str]:
+def argv_of(spec: JobSpec, scamper: str, port: int, output: Path, targets: Path) -> list[str]:
     """
-    Return the command that traces the addresses in *targets*, or runs the commands in it, into
-    *output*.
+    Return the command that traces the addresses in *targets* from *port*, or runs the commands in
+    it, into *output*.
 
     Raw warts, never compressed by scamper: what it had written survives any signal (scamper(1)).
     """
     trace = (
         f"trace -P {spec.method} -f {spec.first_hop} -g {spec.gap} "
-        f"-q {spec.attempts} -w {spec.wait_s}"
+        f"-q {spec.attempts} -w {spec.wait_s} -s {port}"
     )
     how = ("-O", "cmdfile") if spec.kind == "dealias" else ("-c", trace)
     return [

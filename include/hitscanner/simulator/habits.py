@@ -1,4 +1,9 @@
-"""Habits of routers and links that have a memory: IP-ID counters, rate limits, losses, queues."""
+"""
+Habits of routers and links: IP-ID counters and rate limits, which have a memory; losses and queues.
+
+What is drawn by lot is drawn from the seed and the probe, never from the order of arrival: the same
+probes meet the same fate in every run.
+"""
 
 from collections.abc import Iterable
 
@@ -17,9 +22,14 @@ class Habits:
         self._bad_links = {
             link.id: link for link in world.links.values() if link.loss or link.queue_us
         }
-        self._drawn = 0
 
-    def ip_id(self, router: int, src: int, of_probe: int) -> int:
+    def luck(self, flow_key: int, vp: int, ttl: int, sequence: int) -> int:
+        """Return 64 bits that this probe draws by; a probe that is sent again draws anew."""
+        return flow.mix(
+            flow_key ^ flow.mix(self._world.header.seed << 16 ^ vp << 8 ^ ttl) ^ sequence
+        )
+
+    def ip_id(self, router: int, src: int, of_probe: int, luck: int) -> int:
         """Return the IPv4 identification of the next packet from *src*."""
         match self._world.routers[router].ip_id:
             case "zero":
@@ -27,8 +37,7 @@ class Habits:
             case "echo":
                 return of_probe
             case "random":
-                self._drawn += 1
-                return flow.mix(self._world.header.seed ^ self._drawn << 20) & 0xFFFF
+                return flow.mix(luck ^ router) & 0xFFFF
             case "interface":
                 return self._next_id(src)
             case _:
@@ -43,7 +52,7 @@ class Habits:
         self._buckets[router.id] = (tokens - 1 if tokens >= 1 else tokens), now_us
         return tokens >= 1
 
-    def crossing_us(self, links: Iterable[int], packet: int) -> int | None:
+    def crossing_us(self, links: Iterable[int], luck: int) -> int | None:
         """Return the delay by queues on these links, there and back; None if it was lost."""
         if not self._bad_links:
             return 0
@@ -52,8 +61,8 @@ class Habits:
             link = self._bad_links.get(number)
             if link is None:
                 continue
-            luck = flow.mix(packet ^ self._world.header.seed << 8 ^ number << 40)
-            for way in (luck & 0xFFFFFFFF, luck >> 32):
+            here = flow.mix(luck ^ number << 40)
+            for way in (here & 0xFFFFFFFF, here >> 32):
                 if way < link.loss * (1 << 32):
                     return None
                 delay_us += (way >> 8) % (link.queue_us + 1)

@@ -35,6 +35,23 @@ class Probe:
         """First four transport bytes: ports, or ICMP type, code and checksum."""
         return int.from_bytes(self.packet[self.body_at : self.body_at + 4], "big")
 
+    @property
+    def sequence(self) -> int:
+        """
+        What tells the probes of one flow to one TTL apart, as scamper 20211212 numbers them.
+
+        The identification in IPv4, and with it the sequence of an echo; in IPv6 that sequence, the
+        checksum of UDP (its flow label is the kernel's), the flow label of TCP.
+        """
+        second_word = int.from_bytes(self.packet[self.body_at + 4 : self.body_at + 8], "big")
+        if self.version == 4:
+            return (
+                self.ip_id | (second_word & 0xFFFF) << 16 if self.protocol == ICMP else self.ip_id
+            )
+        if self.protocol == TCP:
+            return int.from_bytes(self.packet[1:4], "big") & 0xFFFFF
+        return second_word & 0xFFFF
+
 
 def checksum(data: bytes) -> int:
     """

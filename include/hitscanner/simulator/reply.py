@@ -66,7 +66,8 @@ class Responder:
         self._routes = self._epochs.pop()[1]
         self._habits = Habits(world)
         self._cache: dict[int, Route] = {}
-        self._packets = 0
+        self._luck = 0
+        """Of the probe that is being answered."""
 
     def answer(self, vp: VantagePoint, frame: bytes, now_us: int) -> list[Reply]:
         """
@@ -88,7 +89,6 @@ class Responder:
         return [] if probe is None else self._answer_probe(vp, probe, now_us)
 
     def _answer_probe(self, vp: VantagePoint, probe: Probe, now_us: int) -> list[Reply]:
-        self._packets += 1
         while self._epochs and now_us >= self._epochs[-1][0]:
             self._routes.forget()
             self._routes = self._epochs.pop()[1]
@@ -101,7 +101,9 @@ class Responder:
             if probe.ttl == 1 or probe.dst == vp.gateway(4):
                 return self._from_translator(vp, probe)
             probe = replace(probe, ttl=probe.ttl - 1)
-        route = self._route(vp, owner, probe)
+        key = flow.flow_key(probe.src, probe.dst, probe.protocol, probe.first_word)
+        self._luck = self._habits.luck(key, vp.id, probe.ttl, probe.sequence)
+        route = self._route(vp, owner, probe, key)
         what = at_ttl(route, probe.ttl)
         if self._is_firewalled(owner, route, probe):
             return []
@@ -114,14 +116,13 @@ class Responder:
         if reply is None:
             return []
         crossed = route.links[: probe.ttl - 1]
-        extra_us = self._habits.crossing_us(crossed, self._packets)
+        extra_us = self._habits.crossing_us(crossed, self._luck)
         if extra_us is None:
             return []
         delay_us, packet = reply
         return [Reply(delay_us + extra_us, vp.id, _framed(vp.id, probe.version, packet))]
 
-    def _route(self, vp: VantagePoint, owner: Owner | None, probe: Probe) -> Route:
-        key = flow.flow_key(probe.src, probe.dst, probe.protocol, probe.first_word)
+    def _route(self, vp: VantagePoint, owner: Owner | None, probe: Probe, key: int) -> Route:
         # Vantage points behind translators have one and the same address.
         key_of_vp = key | vp.id << 64
         route = self._cache.get(key_of_vp)
@@ -129,7 +130,7 @@ class Responder:
             keys: dict[Balance, int] = {
                 "flow": key,
                 "destination": flow.destination_key(probe.dst),
-                "packet": flow.mix(self._packets),
+                "packet": self._luck,
             }
             route = self._routes.route(vp, owner, keys)
             if len(self._cache) >= _CACHED_ROUTES:
@@ -181,7 +182,9 @@ class Responder:
     def _from_router(
         self, router: int, probe: Probe, src: int, position: int, body: bytes, protocol: int = 0
     ) -> bytes:
-        ip_id = self._habits.ip_id(router, src, probe.ip_id) if probe.version == 4 else 0
+        ip_id = (
+            self._habits.ip_id(router, src, probe.ip_id, self._luck) if probe.version == 4 else 0
+        )
         ttl = max(1, _ROUTER_TTL + 1 - position)
         protocol = protocol or packets.icmp_of(probe.version)
         return packets.answer(probe, src, protocol, ttl, ip_id, body)
@@ -216,7 +219,7 @@ class Responder:
         if body is None:
             return None
         number, message = body
-        ip_id = flow.mix(self._packets) & 0xFFFF
+        ip_id = self._luck & 0xFFFF
         ttl = max(1, _HOST_TTL - len(route.hops))
         packet = packets.answer(probe, probe.dst, number, ttl, ip_id, message)
         return 2 * route.end_delay_us, packet

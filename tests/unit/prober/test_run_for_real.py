@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from hitscanner.prober.job import METHODS
+from hitscanner.prober.ports import ports_of
 from hitscanner.prober.tasks import pack
 from hitscanner.prober.warts import join, read_traces
 
@@ -58,6 +59,7 @@ def test_a_job_is_done_and_every_file_says_so(vp_job, network):
     result = job.run()
 
     shard = job.shard()
+    port = next(ports_of("demo", "us-0001", "0000"))
     assert result.returncode == 0
     assert (shard["state"], shard["exit_code"], shard["cause"]) == ("done", 0, None)
     assert account(job) == [25, 25, 0, 0, 0]
@@ -67,7 +69,7 @@ def test_a_job_is_done_and_every_file_says_so(vp_job, network):
     assert shard["slices"][0]["argv"][1:] == [
         *("-p", "100", "-o", str(job.path / "slices/0000.warts.partial"), "-O", "warts"),
         *("-l", "demo", "-L", "1", "-C", "123", "-M", "us-0001"),
-        *("-c", "trace -P icmp-paris -f 1 -g 5 -q 1 -w 1"),
+        *("-c", f"trace -P icmp-paris -f 1 -g 5 -q 1 -w 1 -s {port}"),
         *("-f", str(job.path / "slices/0000.targets")),
     ]
 

@@ -241,8 +241,8 @@ def test_ip_ids_of_two_interfaces_tell_how_a_router_counts(kind, alike):
 def test_random_ip_ids_follow_no_counter():
     world = line(Router(id=1), Router(id=2, ip_id="random"), Router(id=3))
     net = responder(world)
-    frame = echo(4, link_end(4, 1, 1), 64)
-    ids = [packets.parse_ip(net.answer(VP, frame, 0)[0].frame[14:]).ip_id for _ in range(8)]
+    frames = [echo(4, link_end(4, 1, 1), 64, number) for number in range(8)]
+    ids = [packets.parse_ip(net.answer(VP, frame, 0)[0].frame[14:]).ip_id for frame in frames]
 
     assert len(set(ids)) == 8
     assert {1} != {(b - a) % 65536 for a, b in pairwise(ids)}
@@ -276,7 +276,7 @@ def test_a_lossy_link_loses_its_share_of_probes_and_answers():
         replace(thing, loss=0.25) if isinstance(thing, Link) else thing for thing in world.objects()
     )
     net = responder(lossy)
-    got = sum(len(net.answer(VP, udp(4, host(4), 3), 0)) for _ in range(2000))
+    got = sum(len(net.answer(VP, udp(4, host(4), 3, ip_id=i), 0)) for i in range(2000))
 
     assert pytest.approx(got, rel=0.1) == 2000 * 0.75**2
 
@@ -288,7 +288,7 @@ def test_a_queue_delays_by_up_to_its_length_each_way():
         for thing in world.objects()
     )
     net = responder(queued)
-    delays = [net.answer(VP, udp(4, host(4), 2), 0)[0].delay_us for _ in range(200)]
+    delays = [net.answer(VP, udp(4, host(4), 2, ip_id=i), 0)[0].delay_us for i in range(200)]
 
     assert 2200 <= min(delays) < max(delays) <= 4200
 

@@ -217,7 +217,7 @@ def test_a_balancer_by_destination_sends_all_flows_to_a_host_one_way():
 def test_a_balancer_by_packet_shows_both_branches_in_one_flow():
     world = diamond("packet")
     net = responder(world)
-    frames = [udp(4, host(4), 2) for _ in range(32)]
+    frames = [udp(4, host(4), 2, ip_id=i) for i in range(32)]
     seen = {packets.parse_ip(net.answer(VP, frame, 0)[0].frame[14:]).src for frame in frames}
 
     assert len(true_paths(world, 4, host(4))) == 2
@@ -237,7 +237,7 @@ def test_a_balancer_by_packet_does_not_disturb_one_by_flow_behind_it():
         ]
     )
     net = responder(world)
-    frames = [udp(4, host(4), 4) for _ in range(32)]
+    frames = [udp(4, host(4), 4, ip_id=i) for i in range(32)]
     seen = {packets.parse_ip(net.answer(VP, frame, 0)[0].frame[14:]).src for frame in frames}
 
     assert len(seen) == 1

@@ -57,11 +57,11 @@ def from_source(frame, src):
     return frame[:at] + src.to_bytes(size, "big") + frame[at + size :]
 
 
-def udp(version, dst, ttl, sport=0x8001, dport=33435, size=12):
-    """Return a frame with a UDP probe."""
+def udp(version, dst, ttl, sport=0x8001, dport=33435, size=12, ip_id=7):
+    """Return a frame with a UDP probe; *ip_id* numbers the probes of a trace."""
     body = struct.pack("!HHHH", sport, dport, 8 + size, 0) + bytes(size)
     body = packets.with_checksum(version, source(version), dst, packets.UDP, 6, body)
-    return probe(version, dst, ttl, body, packets.UDP)
+    return probe(version, dst, ttl, body, packets.UDP, ip_id=ip_id)
 
 
 def echo(version, dst, ttl, number=1):
