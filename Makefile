@@ -50,7 +50,7 @@ NOT_RANDOM := -m "not chaos and not long"
 
 .PHONY: test-parts
 test-parts: ## Every part alone: units, documentation examples, drives, bootstrap.sh
-	$(BIN)/pytest $(NOT_RANDOM) tests/unit tests/drives tests/shell include
+	$(BIN)/pytest $(NOT_RANDOM) tests/unit tests/drives tests/shell tests/helm include
 
 .PHONY: test-system
 test-system: ## The parts together: Airflow, the demo and its failures, the browser, kills
