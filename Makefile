@@ -11,7 +11,7 @@ export CARGO_TARGET_DIR := $(CACHE)/cargo
 
 .PHONY: help
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z0-9_-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9_-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: setup ## Everything that .ci/run runs
@@ -63,6 +63,14 @@ e2e: ## The demo, its failures, and the browser test
 .PHONY: drives
 drives: ## Load onto real servers: WebDAV, SFTP, GCS emulator, Google Drive fake
 	$(BIN)/pytest tests/drives
+
+.PHONY: cluster-up
+cluster-up: ## Make the hosts of the test cluster; docs/test-cluster.md
+	$(BIN)/python -m tests.cluster up
+
+.PHONY: cluster-down
+cluster-down: ## Remove the test cluster, also after a crash
+	$(BIN)/python -m tests.cluster down
 
 .PHONY: bench
 bench: transform ## Speed of hs-transform beside its peers, as ratios of one run
