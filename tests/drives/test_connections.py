@@ -1,5 +1,6 @@
 """Airflow's connections open drives; what is secret stays in a file that only we can read."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hitscanner.infra.drives import DriveError
+from hitscanner.infra.drives import DriveError, RemoteFile
 from hitscanner.infra.drives.rclone import RcloneDrive
 from hitscanner_airflow.connections import AirflowConnections, remote, render, write_private
 from tests.support import rclone_serve
@@ -24,9 +25,9 @@ def test_an_rclone_connection_becomes_a_configuration_that_works(tmp_path):
     with rclone_serve.served("webdav", tmp_path / "served", port, tmp_path):
         (tmp_path / "served" / "a").mkdir()
         (tmp_path / "served" / "a" / "x").write_bytes(b"abc")
-        [held] = RcloneDrive("box", "box:", config).list("a")
+        [held] = RcloneDrive("box", "box:", config).list(["a"])
 
-    assert (held.path, held.size_bytes) == ("a/x", 3)
+    assert held == RemoteFile("a/x", hashlib.sha256(b"abc").hexdigest())
     assert config.stat().st_mode & 0o077 == 0
     assert rclone_serve.PASSWORD not in config.read_text()
 

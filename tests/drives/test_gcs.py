@@ -37,13 +37,13 @@ def test_an_object_arrives_with_the_bucket_s_own_checksum(berth, tmp_path, size_
     path = "raw/lab/it's ü #.bin"
     list(drive.put([Upload(path, source, "")]))
 
-    [held] = drive.list("raw")
-    assert (held.path, held.size_bytes) == (path, size_bytes)
+    [held] = drive.list(["raw"])
+    assert held.path == path
     assert held.digest == digest_of(source, "md5")
-    assert drive.stat(path) == held
+    assert [*drive.stat([path, "none"])] == [held]
     drive.delete(path)
     drive.delete(path)
-    assert drive.stat(path) is None
+    assert [*drive.stat([path])] == []
 
 
 def test_a_cycle_is_verified_and_a_damaged_object_is_replaced(berth, tmp_path):
@@ -58,6 +58,5 @@ def test_a_cycle_is_verified_and_a_damaged_object_is_replaced(berth, tmp_path):
     [second] = load(dock, measurement.cycle)
 
     assert (first.state, second.state) == ("verified", "verified"), first.cause
-    assert drive.stat(measurement.cycle.manifest).digest == digest_of(
-        measurement.store.local(measurement.cycle.manifest), "md5"
-    )
+    [held] = drive.stat([measurement.cycle.manifest])
+    assert held.digest == digest_of(measurement.store.local(measurement.cycle.manifest), "md5")

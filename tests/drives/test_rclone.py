@@ -1,7 +1,8 @@
-"""Drives by rclone, against real WebDAV and SFTP servers on loopback."""
+"""Drives by rclone, against real WebDAV, SFTP and S3 servers on loopback."""
 
 import hashlib
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -14,24 +15,35 @@ from tests.support import rclone_serve
 from tests.support.drives import Given
 from tests.unit.pipeline.conftest import Measurement, tree
 
-KINDS = ("webdav", "sftp")
+KINDS = rclone_serve.KINDS
 QUICK = ("--retries=1", "--low-level-retries=1", "--contimeout=5s", "--timeout=10s")
 NAMES = ("plain.txt", "it's ü 雪.txt", "a&b=c #%20+.txt", "deep/er/x")
 
 
 @pytest.fixture(autouse=True)
-def _rclone():
+def _rclone(monkeypatch):
     rclone_serve.needs_rclone()
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)  # see rclone_serve.ENVIRONMENT
 
 
 @pytest.fixture(params=KINDS)
-def box(request, tmp_path):
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def box(kind, tmp_path):
     """A drive and the folder that its server serves."""
     port = rclone_serve.free_port()
-    config = rclone_serve.configuration(request.param, port, tmp_path)
-    with rclone_serve.served(request.param, tmp_path / "served", port, tmp_path):
-        options = ("--use-json-log", *QUICK)
-        yield RcloneDrive("box", "box:", config, options=options), tmp_path / "served"
+    config = rclone_serve.configuration(kind, port, tmp_path)
+    served = tmp_path / "served"
+    with rclone_serve.served(kind, served, port, tmp_path):
+        yield opened(kind, config), served / rclone_serve.bucket(kind)
+
+
+def opened(kind, config, program=rclone_serve.RCLONE):
+    options = ("--use-json-log", *QUICK)
+    return RcloneDrive("box", rclone_serve.remote(kind), config, program=program, options=options)
 
 
 def uploads(tmp_path, data=b"abc"):
@@ -44,23 +56,25 @@ def uploads(tmp_path, data=b"abc"):
     return found
 
 
-def test_files_arrive_are_listed_with_checksums_replaced_and_removed(box, tmp_path):
+@pytest.mark.parametrize("program", [rclone_serve.RCLONE, rclone_serve.DEBIAN], ids=["new", "old"])
+def test_files_arrive_are_listed_with_checksums_replaced_and_removed(box, tmp_path, program):
     drive, served = box
-    assert list(drive.list("raw")) == []
+    drive = replace(drive, program=program)
+    assert list(drive.list(["raw"])) == []
     for data in (b"abc", b"xyz"):
         sent = uploads(tmp_path, data)
 
         assert {u.path for u in drive.put(sent)} == {u.path for u in sent}
-        held = {file.path: file for file in drive.list("raw")}
+        held = {file.path: file for file in drive.list(["raw", "none"])}
         assert {path: file.digest for path, file in held.items()} == {
             u.path: digest_of(u.source, drive.algorithm) for u in sent
         }
-        assert drive.stat(sent[0].path) == held[sent[0].path]
+        assert [*drive.stat([sent[0].path, "none"])] == [held[sent[0].path]]
         assert {f"raw/{n}": data + n.encode() for n in NAMES} == tree(served)
 
     drive.delete("raw/plain.txt")
     drive.delete("raw/plain.txt")
-    assert drive.stat("raw/plain.txt") is None
+    assert [*drive.stat(["raw/plain.txt"])] == []
 
 
 def test_a_same_size_damage_is_seen_and_mended(box, tmp_path):
@@ -88,11 +102,10 @@ def test_a_file_whose_local_name_is_another_arrives(box, tmp_path):
     assert tree(served) == {"index.html": b"abc"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_wrong_credentials_are_named(kind, tmp_path):
     port = rclone_serve.free_port()
     config = rclone_serve.configuration(kind, port, tmp_path, "wrong")
-    drive = RcloneDrive("box", "box:", config, options=("--use-json-log", *QUICK))
+    drive = opened(kind, config)
     with (
         rclone_serve.served(kind, tmp_path / "served", port, tmp_path),
         pytest.raises(CredentialsError, match="drive box: credentials: ") as raised,
@@ -101,11 +114,10 @@ def test_wrong_credentials_are_named(kind, tmp_path):
     assert rclone_serve.PASSWORD not in str(raised.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_server_that_is_away_is_named_and_its_return_is_enough(kind, tmp_path):
     port = rclone_serve.free_port()
     config = rclone_serve.configuration(kind, port, tmp_path)
-    drive = RcloneDrive("box", "box:", config, options=("--use-json-log", *QUICK))
+    drive = opened(kind, config)
     sent = uploads(tmp_path)
     with pytest.raises(UnreachableError, match="drive box: unreachable: "):
         list(drive.put(sent))

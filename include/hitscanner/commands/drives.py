@@ -93,9 +93,9 @@ def _check(drive: Drive) -> None:
         source.write_text("written by `hitscanner drives check`, and removed again\n")
         for _ in drive.put([Upload(PROBE, source, digest_of(source, "sha256"))]):
             pass
-        held = drive.stat(PROBE)
+        held = [file.digest for file in drive.stat([PROBE])]
         drive.delete(PROBE)
-        if held is None or held.digest != digest_of(source, drive.algorithm):
+        if held != [digest_of(source, drive.algorithm)]:
             raise RefusedError(f"drive {drive.name}: what was written is not what is read back")
 
 

@@ -1,8 +1,9 @@
 """What a finished cycle consists of: the files that are published, and their checksums."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.quorum import State
@@ -13,6 +14,9 @@ from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.gate import expired_path, read_manifest
 
+HASHERS_AT_ONCE = 4
+"""Files that are read at once for their checksums."""
+
 PUBLISHABLE = (State.COMPLETE, State.PARTIAL)
 
 
@@ -22,22 +26,16 @@ class Piece:
 
     path: str
     size_bytes: int
-    sha256: str
-    expired: Mapping[str, str] | None = None
-    """Checksums by algorithm of a file that is on the drives only; None while it is here."""
+    digests: Mapping[str, str]
+    """Checksums by algorithm, of the same bytes: SHA-256 and what the drives compute."""
 
-    def digest(self, store: Store, algorithm: str) -> str | None:
-        """
-        Give the checksum that a drive with *algorithm* must answer.
+    has_expired: bool = False
+    """Whether it is on the drives only."""
 
-        None for a file whose bytes are not those that were counted: nothing equals it then.
-        """
-        if algorithm == "sha256":
-            return self.sha256
-        if self.expired is not None:
-            return self.expired.get(algorithm)
-        found = digests_of(store.local(self.path), ("sha256", algorithm))
-        return found[algorithm] if found["sha256"] == self.sha256 else None
+    @property
+    def sha256(self) -> str:
+        """The checksum by which `manifest.sha256` names it."""
+        return self.digests["sha256"]
 
     def upload(self, store: Store) -> Upload:
         """Say what to send."""
@@ -53,24 +51,17 @@ class Cargo:
     sums_sha256: str
     """Of `manifest.sha256`: another value is another content."""
 
-    _digests: dict[tuple[str, str], str | None] = field(default_factory=dict, compare=False)
-
-    def digest(self, store: Store, piece: Piece, algorithm: str) -> str | None:
-        """Give `Piece.digest`, worked out once."""
-        key = (piece.path, algorithm)
-        if key not in self._digests:
-            self._digests[key] = piece.digest(store, algorithm)
-        return self._digests[key]
-
     @property
     def size_bytes(self) -> int:
         """Everything together."""
         return sum(piece.size_bytes for piece in self.pieces)
 
 
-def cargo(store: Store, cycle: Cycle) -> Cargo:
+def cargo(store: Store, cycle: Cycle, algorithms: Collection[str] = ()) -> Cargo:
     """
     List what *cycle* consists of and write its `manifest.sha256`; the same files, the same bytes.
+
+    Each file is read once, for SHA-256 and *algorithms* together.
 
     Raises:
         UsageError: when the cycle is not finished.
@@ -81,10 +72,14 @@ def cargo(store: Store, cycle: Cycle) -> Cargo:
     expired = read_expired(store, cycle)
     here = cycle_files(store, cycle)
     away = [piece for path, piece in expired.items() if path not in here]
-    pieces = [*away, *(_piece(store, path) for path in here)]
+    wanted = {"sha256", *algorithms}
+    with ThreadPoolExecutor(HASHERS_AT_ONCE) as pool:
+        found = pool.map(lambda path: _piece(store, path, wanted), here)
+        pieces = [*away, *found]
     lines = sha256_lines({piece.path: piece.sha256 for piece in pieces})
     store.write(sums_path(cycle), lines)
-    return Cargo(cycle, (_piece(store, sums_path(cycle)), *pieces), sha256_hex(lines))
+    sums = _piece(store, sums_path(cycle), wanted)
+    return Cargo(cycle, (sums, *pieces), sha256_hex(lines))
 
 
 def cycle_files(store: Store, cycle: Cycle) -> list[str]:
@@ -126,7 +121,7 @@ def read_expired(store: Store, cycle: Cycle) -> dict[str, Piece]:
         return {}
     found = json.loads(store.read(expired_path(cycle)))
     return {
-        path: Piece(path, each["size_bytes"], each["digests"]["sha256"], each["digests"])
+        path: Piece(path, each["size_bytes"], each["digests"], has_expired=True)
         for path, each in sorted(found.items())
     }
 
@@ -156,8 +151,9 @@ def sha256_lines(files: Mapping[str, str]) -> bytes:
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items())).encode()
 
 
-def _piece(store: Store, path: str) -> Piece:
-    return Piece(path, store.local(path).stat().st_size, store.sha256(path))
+def _piece(store: Store, path: str, algorithms: Collection[str]) -> Piece:
+    file = store.local(path)
+    return Piece(path, file.stat().st_size, digests_of(file, algorithms))
 
 
 def _tables(store: Store, cycle: Cycle, place: str) -> list[str]:

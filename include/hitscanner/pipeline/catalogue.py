@@ -7,6 +7,7 @@ cycles give the same bytes.
 
 import fcntl
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -86,12 +87,11 @@ def publish(store: Store, drive: Drive, scratch: Path, licence: str | None = Non
         # What a killed run left may be seen late, beside what was written meanwhile; the next
         # round sees both and makes them one.
         for _ in range(ROUNDS):
-            stale = [upload for upload in uploads if not _is_held(drive, upload)]
+            stale = _stale(drive, uploads)
             for _ in drive.put(stale) if stale else ():
                 pass
-        for upload in stale:
-            if not _is_held(drive, upload):
-                raise RefusedError(f"drive {drive.name}: {upload.path} is not what was written")
+        for upload in _stale(drive, uploads) if stale else ():
+            raise RefusedError(f"drive {drive.name}: {upload.path} is not what was written")
 
 
 def write_parquet(held: Sequence[CatalogueRow], file: Path) -> None:
@@ -139,9 +139,16 @@ def _raw_bytes(manifest: CycleManifest) -> int:
     return sum(shard.size_bytes or 0 for shard in shards)
 
 
-def _is_held(drive: Drive, upload: Upload) -> bool:
-    there = drive.stat(upload.path)
-    return there is not None and there.digest == digest_of(upload.source, drive.algorithm)
+def _stale(drive: Drive, uploads: Sequence[Upload]) -> list[Upload]:
+    """Give the files that *drive* does not hold exactly once as they are."""
+    held: dict[str, list[str | None]] = defaultdict(list)
+    for file in drive.stat([upload.path for upload in uploads]):
+        held[file.path].append(file.digest)
+
+    def is_held(upload: Upload) -> bool:
+        return held.get(upload.path) == [digest_of(upload.source, drive.algorithm)]
+
+    return [upload for upload in uploads if not is_held(upload)]
 
 
 @contextmanager

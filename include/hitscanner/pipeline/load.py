@@ -7,13 +7,12 @@ itself says.  Each drive has a thread and an outcome of its own.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from threading import Event
 from typing import Protocol
 
 from hitscanner.domain.cycle import Cycle
@@ -23,7 +22,6 @@ from hitscanner.infra.drives import (
     Drive,
     DriveFaultError,
     FileConnections,
-    RemoteFile,
     Upload,
 )
 from hitscanner.infra.store import Store
@@ -32,9 +30,6 @@ from hitscanner.pipeline.pace import Pace
 
 ROUNDS = 3
 """How often what a drive holds is compared and mended in one run."""
-
-LISTINGS = 4
-"""Folders of a drive that are listed at once."""
 
 VERIFIED = "verified"
 FAILED = "failed"
@@ -117,9 +112,11 @@ def load(dock: Dock, cycle: Cycle) -> list[Loaded]:
     Raises:
         UsageError: when the cycle is not finished.
     """
-    wanted = cargo(dock.store, cycle)
     with ThreadPoolExecutor(len(dock.berths)) as pool:
-        return list(pool.map(lambda berth: _load_one(dock, berth, wanted), dock.berths))
+        opened = [*pool.map(lambda berth: _open(dock, berth), dock.berths)]
+        algorithms = {each.algorithm for each in opened if not isinstance(each, Exception)}
+        wanted = cargo(dock.store, cycle, algorithms)
+        return [*pool.map(lambda berth, o: _load_one(dock, berth, o, wanted), dock.berths, opened)]
 
 
 def require(cycle: Cycle, outcomes: Iterable[Loaded]) -> None:
@@ -153,26 +150,28 @@ def lacking(store: Store, cycle: Cycle, berths: Iterable[Berth]) -> list[str]:
 
 def missing(store: Store, drive: Drive, wanted: Cargo) -> list[Piece]:
     """Give the files that *drive* does not hold exactly once with the right checksum."""
-    held: dict[str, RemoteFile] = {}
-    times: Counter[str] = Counter()
-    with ThreadPoolExecutor(LISTINGS) as pool:
-        folders = cycle_folders(store, wanted.cycle)
-        for files in pool.map(lambda folder: [*drive.list(folder)], folders):
-            held |= {file.path: file for file in files}
-            times.update(file.path for file in files)
+    held: dict[str, list[str | None]] = defaultdict(list)
+    for file in drive.list(cycle_folders(store, wanted.cycle)):
+        held[file.path].append(file.digest)
 
     def is_whole(piece: Piece) -> bool:
-        if times[piece.path] != 1:
-            return False
-        file = held[piece.path]
-        if file.size_bytes != piece.size_bytes or file.digest is None:
-            return False
-        return file.digest == wanted.digest(store, piece, drive.algorithm)
+        digest = piece.digests.get(drive.algorithm)
+        return digest is not None and held.get(piece.path) == [digest]
 
     return [piece for piece in wanted.pieces if not is_whole(piece)]
 
 
-def _load_one(dock: Dock, berth: Berth, wanted: Cargo) -> Loaded:
+def _open(dock: Dock, berth: Berth) -> Drive | Exception:
+    """Open a drive and ask for its algorithm, which may need the drive itself."""
+    try:
+        drive = berth.open(dock.connections, dock.scratch)
+        _ = drive.algorithm
+    except (HitscannerError, OSError) as error:
+        return error
+    return drive
+
+
+def _load_one(dock: Dock, berth: Berth, drive: Drive | Exception, wanted: Cargo) -> Loaded:
     outcome = Loaded(
         drive=berth.name,
         state=VERIFIED,
@@ -182,7 +181,8 @@ def _load_one(dock: Dock, berth: Berth, wanted: Cargo) -> Loaded:
         sums_sha256=wanted.sums_sha256,
     )
     try:
-        drive = berth.open(dock.connections, dock.scratch)
+        if isinstance(drive, Exception):
+            raise drive
         _converge(dock, drive, wanted)
         _write(dock.store, wanted.cycle, outcome)
         if dock.after:
@@ -219,7 +219,7 @@ def _converge(dock: Dock, drive: Drive, wanted: Cargo) -> None:
 
 def _check_not_expired(drive: Drive, lacks: Iterable[Piece]) -> None:
     for piece in lacks:
-        if piece.expired is not None:
+        if piece.has_expired:
             raise GoneError(
                 f"drive {drive.name}: gone: {piece.path} is not there and has expired here;"
                 " copy it back from another drive, then run load again"
@@ -240,33 +240,11 @@ def _check_unchanged(store: Store, drive: Drive, lacks: Iterable[Piece]) -> None
 
 def _send(dock: Dock, drive: Drive, wanted: Cargo, lacks: Sequence[Piece]) -> None:
     pace = Pace(f"drive {drive.name}: {wanted.cycle}", len(lacks), _bytes(lacks), dock.say)
-    with _hashing(dock.store, drive.algorithm, wanted, lacks):
-        for part in _in_order(wanted.cycle, lacks):
-            uploads = [piece.upload(dock.store) for piece in part]
-            for arrived in drive.put(uploads) if uploads else ():
-                pace.add(_size_bytes(arrived))
+    for part in _in_order(wanted.cycle, lacks):
+        uploads = [piece.upload(dock.store) for piece in part]
+        for arrived in drive.put(uploads) if uploads else ():
+            pace.add(_size_bytes(arrived))
     pace.end()
-
-
-@contextmanager
-def _hashing(
-    store: Store, algorithm: str, wanted: Cargo, pieces: Iterable[Piece]
-) -> Iterator[None]:
-    """Work out the checksums that will be compared while the files are on their way."""
-    is_over = Event()
-
-    def hash_ahead() -> None:
-        for piece in pieces:
-            if is_over.is_set():
-                return
-            wanted.digest(store, piece, algorithm)
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(hash_ahead)
-        try:
-            yield
-        finally:
-            is_over.set()
 
 
 def _in_order(cycle: Cycle, lacks: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:

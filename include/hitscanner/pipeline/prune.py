@@ -14,8 +14,7 @@ from typing import Any
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import HitscannerError
-from hitscanner.infra.digests import HASHERS, digest_of
-from hitscanner.infra.drives import RemoteFile
+from hitscanner.infra.digests import HASHERS, digests_of
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.cargo import (
     PUBLISHABLE,
@@ -133,14 +132,12 @@ def _not_held(
     """Ask a drive for every raw file; say what is missing there."""
     try:
         drive = berth.open(dock.connections, dock.scratch)
-        held: dict[str, RemoteFile] = {file.path: file for file in drive.list(cycle.raw)}
+        held = {file.path: file.digest for file in drive.list([cycle.raw])}
         algorithm = drive.algorithm
     except (HitscannerError, OSError) as error:
         return f"drive {berth.name} cannot be asked: {error}"
     for path, file in files.items():
-        there = held.get(path)
-        expected = (file["size_bytes"], file["digests"][algorithm])
-        if there is None or (there.size_bytes, there.digest) != expected:
+        if held.get(path) != file["digests"][algorithm]:
             return f"drive {berth.name} does not hold {path}"
     return None
 
@@ -152,13 +149,12 @@ def _required(berths: Iterable[Berth]) -> list[Berth]:
 def _described(store: Store, path: str) -> dict[str, Any]:
     """Give size and all checksums: a drive that is added later may compute any of them."""
     file = store.local(path)
-    digests = {name: digest_of(file, name) for name in HASHERS}
-    return {"size_bytes": file.stat().st_size, "digests": digests}
+    return {"size_bytes": file.stat().st_size, "digests": digests_of(file, HASHERS)}
 
 
 def _write_down(store: Store, cycle: Cycle, files: Mapping[str, dict[str, Any]]) -> None:
     before = {
-        path: {"size_bytes": piece.size_bytes, "digests": dict(piece.expired or {})}
+        path: {"size_bytes": piece.size_bytes, "digests": dict(piece.digests)}
         for path, piece in read_expired(store, cycle).items()
     }
     text = json.dumps({**before, **files}, indent=2, sort_keys=True)

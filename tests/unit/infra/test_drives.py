@@ -78,12 +78,11 @@ def test_what_is_put_is_described_by_its_own_bytes(tmp_path):
     sent = upload(tmp_path, "a/b ü'.txt")
 
     assert list(drive.put([sent])) == [sent]
-    [listed] = drive.list("a")
-    assert drive.stat("a/b ü'.txt") == listed
-    assert listed.size_bytes == 3
+    [listed] = drive.list(["a"])
+    assert [*drive.stat(["a/b ü'.txt", "a/none"])] == [listed]
     assert listed.digest.startswith("ba7816bf")
     drive.delete("a/b ü'.txt")
-    assert drive.stat("a/b ü'.txt") is None
+    assert [*drive.stat(["a/b ü'.txt"])] == []
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """A drive describes itself: what its README prints works in its folder as it stands."""
 
+import os
 import re
-import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -41,21 +45,34 @@ def loaded(measurement, drive, licence="CC-BY-4.0"):
     return outcome
 
 
-def commands(drive):
+def as_printed(drive):
+    """Run every line of the README's shell block that calls DuckDB; give what each prints."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    if shutil.which("duckdb", path=path) is None:
+        pytest.skip("needs the program duckdb: ./bootstrap.sh setup --dev")
     text = (drive.root / "README.md").read_text()
-    return [shlex.split(line)[2] for line in re.findall(r"^duckdb -c .*$", text, re.MULTILINE)]
+    return [
+        subprocess.run(
+            ["sh", "-c", line],
+            cwd=drive.root,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for line in re.findall(r"^duckdb -c .*$", text, re.MULTILINE)
+    ]
 
 
-def test_what_the_readme_prints_works_in_the_drive_s_folder(measurement, drive, monkeypatch):
+def test_what_the_readme_prints_works_in_the_drive_s_folder(measurement, drive):
     assert loaded(measurement, drive).state == "verified"
-    monkeypatch.chdir(drive.root)
-    traces, links, cycles = (
-        duckdb.connect().execute(command).fetchall() for command in commands(drive)
-    )
+    traces, links, cycles = as_printed(drive)
 
-    assert [name for name, _ in traces] == sorted(NAMES)
-    assert len(links) > 0
-    assert cycles == [("lab", measurement.cycle.cycle, "complete", traces_of(measurement))]
+    assert re.findall(r"[a-z]{2}-\d{4}", traces) == sorted(NAMES)
+    assert len(re.findall(r"\d+\.\d+\.\d+\.\d+", links)) > 2
+    assert re.search(
+        rf"lab \W+ {measurement.cycle.cycle} \W+ complete \W+ {traces_of(measurement)} ", cycles
+    )
 
 
 def traces_of(measurement):

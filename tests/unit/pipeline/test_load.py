@@ -91,14 +91,14 @@ def test_the_manifest_is_sent_when_all_else_has_arrived(finished, drive):
 class Lying(FileDrive):
     """Answers checksums of other bytes."""
 
-    def list(self, folder):
-        return (replace(file, digest="0" * 64) for file in super().list(folder))
+    def list(self, folders):
+        return (replace(file, digest="0" * 64) for file in super().list(folders))
 
 
 class Down(FileDrive):
     """Answers nothing."""
 
-    def list(self, folder):
+    def list(self, folders):
         raise UnreachableError("drive down: unreachable: no route to host; check the network")
 
 
@@ -142,8 +142,8 @@ def test_one_refused_file_keeps_no_other_back_but_the_manifest(measurement, tmp_
     drive = Picky("picky", tmp_path / "d")
     [loaded] = load(dock(measurement, drive), measurement.cycle)
 
-    absent = {f.path for f in FileDrive("all", measurement.store.root).list("cycles")}
-    absent -= {f.path for f in drive.list("cycles")}
+    absent = {f.path for f in FileDrive("all", measurement.store.root).list(["cycles"])}
+    absent -= {f.path for f in drive.list(["cycles"])}
     assert "bad name" in loaded.cause
     assert {measurement.cycle.missing, measurement.cycle.manifest} <= absent
     assert not any(path.endswith("job.json") for path in absent)

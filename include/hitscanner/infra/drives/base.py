@@ -95,7 +95,6 @@ class RemoteFile:
     """A file as its drive describes it."""
 
     path: str
-    size_bytes: int
     digest: str | None
     """By the drive's algorithm, hexadecimal; None when the drive knows none for this file."""
 
@@ -124,12 +123,12 @@ class Drive(Protocol):
         """Copy files, several at once; give each when it arrived, then raise what went wrong."""
         ...
 
-    def stat(self, path: str) -> RemoteFile | None:
-        """Describe the file at *path* by its drive's own checksum."""
+    def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe those of *paths* that are there; a name that is there twice comes twice."""
         ...
 
-    def list(self, folder: str) -> Iterator[RemoteFile]:
-        """Describe the files below *folder*; a name that is there twice comes twice."""
+    def list(self, folders: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the files below *folders*, likewise; a missing folder is an empty one."""
         ...
 
     def delete(self, path: str) -> None:

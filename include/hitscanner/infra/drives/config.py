@@ -5,6 +5,7 @@ What talks to a cloud is imported when such a drive is opened: a folder needs no
 """
 
 import tomllib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,7 +23,7 @@ ANONYMOUS = "anonymous"
 """The connection that says nothing about who we are: public buckets, servers of a test."""
 
 
-class _Entry(BaseModel):
+class _Entry(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
@@ -32,9 +33,9 @@ class _Entry(BaseModel):
     transfers: int = Field(default=4, ge=1, le=64)
     """Files on their way at once."""
 
+    @abstractmethod
     def open(self, connections: Connections, scratch: Path) -> Drive:
         """Open the drive; *scratch* keeps what must survive a killed process."""
-        raise NotImplementedError
 
 
 class FolderEntry(_Entry):

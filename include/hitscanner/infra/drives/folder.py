@@ -1,7 +1,7 @@
 """The drive that is a folder: a disk, or anything that is mounted."""
 
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,17 +46,16 @@ class FileDrive:
         """Copy files; each appears by rename, when it is whole."""
         return in_parallel(self._put, uploads, self.transfers)
 
-    def stat(self, path: str) -> RemoteFile | None:
-        """Describe the file at *path*."""
+    def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe those of *paths* that are there."""
         with self._faults():
-            return self._describe(self.root / path) if (self.root / path).is_file() else None
+            yield from self._describe(self.root / path for path in paths)
 
-    def list(self, folder: str) -> Iterator[RemoteFile]:
-        """Describe the files below *folder*, sorted by path."""
+    def list(self, folders: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the files below *folders*."""
         with self._faults():
-            for found in sorted((self.root / folder).rglob("*")):
-                if found.is_file() and not found.name.endswith(".partial"):
-                    yield self._describe(found)
+            for folder in folders:
+                yield from self._describe(sorted((self.root / folder).rglob("*")))
 
     def delete(self, path: str) -> None:
         """Remove *path*; a missing file is fine."""
@@ -67,9 +66,11 @@ class FileDrive:
         with self._faults():
             copy_whole(upload.source, self.root / upload.path)
 
-    def _describe(self, file: Path) -> RemoteFile:
-        path = file.relative_to(self.root).as_posix()
-        return RemoteFile(path, file.stat().st_size, digest_of(file, self.algorithm))
+    def _describe(self, files: Iterable[Path]) -> Iterator[RemoteFile]:
+        for file in files:
+            if file.is_file() and not file.name.endswith(".partial"):
+                path = file.relative_to(self.root).as_posix()
+                yield RemoteFile(path, digest_of(file, self.algorithm))
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -23,7 +23,9 @@ PATIENCE_S = 300.0
 """How long the client tries again on 429, 5xx and lost connections, with back-off."""
 
 CHUNK_BYTES = 8 << 20
-"""Piece of a resumable upload; a multiple of 256 KiB."""
+"""Piece of a resumable upload, a multiple of 256 KiB; a smaller file is sent by one request."""
+
+FIELDS = "items(name,md5Hash),nextPageToken"
 
 
 class BucketDrive:
@@ -44,18 +46,21 @@ class BucketDrive:
         """Copy files; an object appears when it is whole."""
         return in_parallel(self._put, uploads, self.transfers)
 
-    def stat(self, path: str) -> RemoteFile | None:
-        """Describe the object at *path*."""
+    def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the objects at *paths*."""
         with self._faults():
-            blob = self.bucket.get_blob(self.prefix + path, **self._patience())
-        return self._describe(blob) if blob else None
+            for path in paths:
+                blob = self.bucket.get_blob(self.prefix + path, **self._patience())
+                if blob:
+                    yield self._describe(blob)
 
-    def list(self, folder: str) -> Iterator[RemoteFile]:
-        """Describe the objects below *folder*, a thousand per request."""
+    def list(self, folders: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the objects below *folders*, a thousand per request."""
         with self._faults():
-            prefix = f"{self.prefix}{folder}/"
-            for blob in self.client.list_blobs(self.bucket, prefix=prefix, **self._patience()):
-                yield self._describe(blob)
+            for folder in folders:
+                asked = {"prefix": f"{self.prefix}{folder}/", "fields": FIELDS, **self._patience()}
+                for blob in self.client.list_blobs(self.bucket, **asked):
+                    yield self._describe(blob)
 
     def delete(self, path: str) -> None:
         """Remove *path*; a missing object is fine."""
@@ -68,14 +73,19 @@ class BucketDrive:
 
     def _put(self, upload: Upload) -> None:
         with self._faults():
-            blob = self.bucket.blob(self.prefix + upload.path, chunk_size=CHUNK_BYTES)
+            is_small = upload.source.stat().st_size <= CHUNK_BYTES
+            chunk_size = None if is_small else CHUNK_BYTES
+            blob = self.bucket.blob(self.prefix + upload.path, chunk_size=chunk_size)
             blob.upload_from_filename(
-                str(upload.source), content_type="application/octet-stream", **self._patience()
+                str(upload.source),
+                content_type="application/octet-stream",
+                checksum=None,  # the bucket's own is compared when all are there
+                **self._patience(),
             )
 
     def _describe(self, blob: Any) -> RemoteFile:
         digest = base64.b64decode(blob.md5_hash).hex() if blob.md5_hash else None
-        return RemoteFile(blob.name.removeprefix(self.prefix), blob.size, digest)
+        return RemoteFile(blob.name.removeprefix(self.prefix), digest)
 
     def _patience(self) -> dict[str, Any]:
         default = from_extra("google.cloud.storage.retry").DEFAULT_RETRY

@@ -48,14 +48,14 @@ class GoogleDrive:
         """Copy files; a file appears, or changes, when it is whole."""
         return in_parallel(self._put, uploads, self.transfers)
 
-    def stat(self, path: str) -> RemoteFile | None:
-        """Describe the file at *path*; of twins the oldest."""
-        found = self._named(path)
-        return _describe(path, found[0]) if found else None
+    def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the files at *paths*, twins each."""
+        for path in paths:
+            yield from (_describe(path, file) for file in self._named(path))
 
-    def list(self, folder: str) -> Iterator[RemoteFile]:
-        """Describe the files below *folder*, level by level."""
-        level = dict.fromkeys(self._resolve(folder), folder)
+    def list(self, folders: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the files below *folders*, level by level."""
+        level = {each: folder for folder in folders for each in self._resolve(folder)}
         while level:
             deeper: dict[str, str] = {}
             for child in self._children(level):
@@ -165,4 +165,4 @@ def _age(file: File) -> tuple[str, str]:
 
 
 def _describe(path: str, file: File) -> RemoteFile:
-    return RemoteFile(path, int(file.get("size", 0)), file.get("md5Checksum"))
+    return RemoteFile(path, file.get("md5Checksum"))

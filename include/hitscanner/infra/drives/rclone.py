@@ -110,24 +110,19 @@ class RcloneDrive:
         for root, several in _by_root(uploads).items():
             yield from self._copy(root, several)
 
-    def stat(self, path: str) -> RemoteFile | None:
-        """Describe the file at *path*."""
-        found = self._list("--stat", path)
-        if not found:
-            return None
-        return RemoteFile(path, found["Size"], next(iter(self._digests(path).values()), None))
+    def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe those of *paths* that are there."""
+        wanted = "".join(f"{path}\n" for path in paths)
+        return self._describe("--files-from-raw=-", wanted)
 
-    def list(self, folder: str) -> Iterator[RemoteFile]:
-        """Describe the files below *folder*."""
-        listed = self._list("-R", "--files-only", folder) or ()
-        digests = self._digests(folder) if listed else {}
-        for found in listed:
-            path = found["Path"]
-            yield RemoteFile(f"{folder}/{path}", found["Size"], digests.get(path))
+    def list(self, folders: Sequence[str]) -> Iterator[RemoteFile]:
+        """Describe the files below *folders*; no other folder is looked into."""
+        wanted = "".join(f"+ /{_pattern(folder)}/**\n" for folder in folders)
+        return self._describe("--filter-from=-", f"{wanted}- *\n")
 
     def delete(self, path: str) -> None:
         """Remove *path*; a missing file is fine."""
-        if self._list("--stat", path):  # deletefile of a missing file fails as any failure
+        if [*self.stat([path])]:  # deletefile of a missing file fails as any failure
             self._run("deletefile", self._at(path))
 
     def _copy(self, root: Path | None, uploads: Sequence[Upload]) -> Iterator[Upload]:
@@ -150,23 +145,17 @@ class RcloneDrive:
                 yield waiting.pop(path)
         yield from waiting.values()
 
-    def _list(self, *arguments: str) -> Any:
-        *options, path = arguments
-        command = ("lsjson", "--no-modtime", "--no-mimetype", *options, self._at(path))
-        text = self._run(*command, allowed=ABSENT)
-        return None if text is None else json.loads(text)
-
-    def _digests(self, path: str) -> dict[str, str]:
+    def _describe(self, which: str, text: str) -> Iterator[RemoteFile]:
         """
-        Give the checksum of each file below *path*; without the remote's own, fetch the files.
+        Give the checksum of each file that is chosen; without the remote's own, fetch the files.
 
         `hashsum` asks for several at once, where a listing with checksums asks for one by one.
         """
         options = () if self.own_algorithm else ("--download",)
-        command = ("hashsum", self.algorithm, *options, f"--checkers={2 * self.transfers}")
-        lines = (self._run(*command, self._at(path), allowed=ABSENT) or "").splitlines()
-        found = (line.split("  ", 1) for line in lines)
-        return {name: digest for digest, name in found if digest not in NO_DIGEST}
+        command = ("hashsum", self.algorithm, *options, f"--checkers={2 * self.transfers}", which)
+        lines = (self._run(*command, self._at(""), allowed=ABSENT, text=text) or "").splitlines()
+        for digest, path in (line.split("  ", 1) for line in lines):
+            yield RemoteFile(path, None if digest.strip() in NO_DIGEST else digest)
 
     def _at(self, path: str) -> str:
         """
@@ -180,10 +169,10 @@ class RcloneDrive:
         parts = self.remote if self.remote.endswith((":", "/")) else f"{self.remote}/"
         return f"{parts}{path}" if path else self.remote
 
-    def _run(self, *arguments: str, allowed: tuple[int, ...] = ()) -> str | None:
+    def _run(self, *arguments: str, allowed: tuple[int, ...] = (), text: str = "") -> str | None:
         """Give what rclone prints; None when it ends with a code of *allowed*."""
         ended = subprocess.run(
-            self._command(arguments), capture_output=True, text=True, check=False
+            self._command(arguments), input=text, capture_output=True, text=True, check=False
         )
         if ended.returncode in allowed:
             return None
@@ -246,6 +235,16 @@ def _by_root(uploads: Iterable[Upload]) -> dict[Path | None, Sequence[Upload]]:
         root = Path(source.removesuffix(upload.path)) if is_below else None
         groups.setdefault(root, []).append(upload)
     return dict(groups)
+
+
+def _pattern(path: str) -> str:
+    r"""
+    Quote a path for a filter (rclone.org/filtering, "Patterns").
+
+    >>> print(_pattern("a/b*{1}"))
+    a/b\*\{1\}
+    """
+    return "".join(f"\\{sign}" if sign in "\\*?[]{}" else sign for sign in path)
 
 
 def _event(line: str) -> dict[str, Any]:
