@@ -23,6 +23,9 @@ from hitscanner.errors import HitscannerError, UsageError
 DEFAULT_PORT = 8080
 """Where the UI listens unless told otherwise."""
 
+SECRETS_BACKEND = "hitscanner_airflow.secrets.InventoryConnections"
+"""Gives Airflow the connections to the hosts of the inventory: `hs_NAME`."""
+
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 """What `/api/v2/monitor/health` must call healthy."""
 
@@ -84,6 +87,7 @@ def airflow_environment(
         "api.port": port,
         "api.base_url": url,
         "api.workers": 1,
+        "secrets.backend": SECRETS_BACKEND,
         "dag_processor.refresh_interval": 15,  # 300 s until a new DAG file shows otherwise
     }
     folders = [home / "bin", Path(sys.executable).parent]

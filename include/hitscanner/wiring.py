@@ -1,9 +1,10 @@
 """Build the real thing: the one place that joins settings, infrastructure and the pipeline."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import DoNotProbe, parse_do_not_probe
@@ -26,6 +27,10 @@ from hitscanner.pipeline.load import Dock
 from hitscanner.pipeline.plan import Plan, Sources
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
+
+if TYPE_CHECKING:
+    from hitscanner.fleet.facade import Fleet
+    from hitscanner.infra.remote import Remote
 
 ROOM_BYTES = 32 << 20
 """Free space that any run needs, for logs and Airflow's database."""
@@ -237,6 +242,36 @@ def pipeline(settings: Settings | None = None, connections: Connections | None =
     """Build the pipeline of this installation; Airflow hands in its own *connections*."""
     settings = settings or Settings.from_environment()
     return Pipeline(settings, FolderStore(settings.store), connections or FileConnections())
+
+
+def fleet(settings: Settings | None = None, actor: str = "hitscanner") -> "Fleet":
+    """Build the fleet of this installation: its inventory, the way to its hosts, its cluster."""
+    from hitscanner.fleet.facade import Fleet  # asyncssh costs a second
+    from hitscanner.infra.kube import KubeApi
+    from hitscanner.infra.ssh import Keys, open_remote
+    from hitscanner.provision.operations import Site
+
+    settings = settings or Settings.from_environment()
+    inventory = pipeline(settings).inventory()
+    keys = Keys(ssh_key(settings, inventory))
+
+    def open_host(name: str) -> "AbstractAsyncContextManager[Remote]":
+        host = inventory.host(name)
+        return open_remote(host, keys, inventory.host(host.jump) if host.jump else None)
+
+    site = Site(inventory, open_host, settings.bundle, settings.cluster, actor=actor)
+    return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
+
+
+def ssh_key(settings: Settings, inventory: Inventory) -> Path:
+    """
+    Say where the private key for the hosts lies.
+
+    >>> ssh_key(Settings(Path("/srv/hs")), Inventory()).as_posix()
+    '/srv/hs/ssh/id_ed25519'
+    """
+    named = inventory.platform.ssh_key
+    return settings.home / named if named else settings.ssh_key
 
 
 def _publish(store: Store, drive: Drive, scratch: Path, licence: str | None) -> None:

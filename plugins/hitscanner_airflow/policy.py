@@ -28,6 +28,16 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": TASK_TIMEOUT,
 }
 
+FLEET_TIMEOUT = timedelta(hours=4)
+"""A run over all hosts of the fleet that lasts longer is stuck."""
+
+FLEET_ARGS: dict[str, Any] = {
+    **DEFAULT_ARGS,
+    "retries": 1,  # a cut connection passes; what else fails on a host needs a person
+    "execution_timeout": timedelta(minutes=30),  # above the engine's own deadline per host
+}
+"""What the tasks of the fleet's DAGs get."""
+
 VANTAGE_POINT = "{{ task.op_kwargs['shard']['vp'] }}"
 """What a mapped task over shards is called in the grid."""
 

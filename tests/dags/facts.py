@@ -13,7 +13,17 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-PLUGIN_MODULES = ("assets", "bridge", "cycles_page", "docs", "once", "params", "policy")
+PLUGIN_MODULES = (
+    "assets",
+    "bridge",
+    "cycles_page",
+    "docs",
+    "once",
+    "params",
+    "policy",
+    "rows",
+    "secrets",
+)
 
 
 class OutsideTouchedError(Exception):

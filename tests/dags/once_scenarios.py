@@ -9,12 +9,14 @@ FOLDER/<name>.json (the result of `once`), and FOLDER/exit_codes.json holds thei
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hitscanner.errors import HitscannerError, MeasurementFailedError, UsageError
+from hitscanner.fleet.rows import CLUSTER, Row
 
 VANTAGE_POINTS = ("de-0001", "jp-0001", "us-0001")
 
@@ -87,6 +89,81 @@ class OnceBroken(FakePipeline):
             raise error(f"{name} is broken: mend it")
 
 
+class FakeFleet:
+    """Three hosts; keeps which were changed, and makes of a host what a scenario says."""
+
+    def __init__(self, bad: dict[str, Row]) -> None:
+        self.bad = bad
+        self.calls: list[str] = []
+
+    def names(self, wanted: Sequence[str], *, with_server: bool = False) -> list[str]:
+        if unknown := set(wanted) - {"all", *VANTAGE_POINTS}:
+            raise UsageError(f"inventory.toml: no vantage point is called {min(unknown)}")
+        return [vp for vp in VANTAGE_POINTS if "all" in wanted or vp in wanted]
+
+    checkable = removable = names
+
+    def plan(self, wanted: Sequence[str]) -> list[Row]:
+        return [self._row("plan", host, "planned") for host in wanted]
+
+    def join(self, host: str) -> Row:
+        return self._row("join", host, "changed")
+
+    def prove(self, host: str, images: Sequence[str]) -> Row:
+        return self._row("prove", host, "unchanged")
+
+    def label(self, wanted: Sequence[str], *, dry_run: bool) -> list[Row]:
+        return [self._row("label", host, "planned" if dry_run else "changed") for host in wanted]
+
+    def remove(self, host: str, *, drain_s: float = 0, dry_run: bool = True) -> Row:
+        verb, state = ("plan", "planned") if dry_run else ("remove", "changed")
+        return self._row(verb, host, state)
+
+    def check(self, wanted: Sequence[str]) -> list[Row]:
+        return [self._row("check", host, "healthy") for host in wanted]
+
+    def check_cluster(self) -> Row:
+        return self._row("check", CLUSTER, "healthy")
+
+    def _row(self, verb: str, host: str, state: str) -> Row:
+        self.calls.append(f"{verb} {host}")
+        made = Row(host, state, changed=("k3s: start it",) if state in CHANGING else ())
+        return self.bad.get(f"{verb} {host}", made)
+
+
+CHANGING = ("planned", "changed")
+WRONG_KEY = Row("jp-0001", "unreachable", "wrong-host-key", "compare them", "SHA256:a, not b")
+LOST = Row("jp-0001", "failed", "connection-lost", "trigger it again", "cut")
+FINDING = Row("jp-0001", "unhealthy", "clock-skew", "set it", "clock-skew: 301 s ahead")
+WET = {"hosts": ["all"], "dry_run": False}
+
+FLEET_SCENARIOS: dict[str, tuple[FakeFleet, list[str]]] = {
+    "join_dry": (FakeFleet({}), ["--dag", "join_agent"]),
+    "join": (FakeFleet({}), ["--dag", "join_agent", "--conf", json.dumps(WET)]),
+    "join_one_refused": (
+        FakeFleet({"plan jp-0001": WRONG_KEY}),
+        ["--dag", "join_agent", "--conf", json.dumps(WET)],
+    ),
+    "join_one_cut": (
+        FakeFleet({"join jp-0001": LOST}),
+        ["--dag", "join_agent", "--conf", json.dumps(WET)],
+    ),
+    "join_unknown_host": (
+        FakeFleet({}),
+        ["--dag", "join_agent", "--conf", '{"hosts": ["xx-0009"]}'],
+    ),
+    "join_unknown_key": (FakeFleet({}), ["--dag", "join_agent", "--conf", '{"host": ["all"]}']),
+    "label": (FakeFleet({}), ["--dag", "label_nodes", "--conf", json.dumps(WET)]),
+    "remove_nobody": (FakeFleet({}), ["--dag", "remove_agent", "--conf", '{"dry_run": false}']),
+    "remove": (
+        FakeFleet({}),
+        ["--dag", "remove_agent", "--conf", '{"hosts": ["us-0001"], "dry_run": false}'],
+    ),
+    "check": (FakeFleet({}), ["--dag", "check_fleet"]),
+    "check_finds": (FakeFleet({"check jp-0001": FINDING}), ["--dag", "check_fleet"]),
+}
+
+
 THEN = ["--then", "transform", "--then", "load"]
 TWO_CYCLES = {"cycles": ["b/20261122T030000Z", "a/20261121T030000Z", "b/20261122T030000Z"]}
 
@@ -131,11 +208,11 @@ def main(folder: Path) -> None:
     wiring = ModuleType("hitscanner.wiring")
     sys.modules["hitscanner.wiring"] = wiring
     codes, calls = {}, {}
-    for name, (pipeline, argv) in SCENARIOS.items():
-        wiring.pipeline = lambda pipeline=pipeline, **_: pipeline  # type: ignore[attr-defined] # a fake
+    for name, (fake, argv) in (SCENARIOS | FLEET_SCENARIOS).items():
+        wiring.pipeline = wiring.fleet = lambda fake=fake, **_: fake  # type: ignore[attr-defined] # a fake
         result = ["--result", str(folder / f"{name}.json")]
         codes[name] = once.main([*argv, "--logical-time", "2026-11-22T03:00:00", *result])
-        calls[name] = pipeline.calls
+        calls[name] = fake.calls
     (folder / "exit_codes.json").write_text(json.dumps(codes))
     (folder / "calls.json").write_text(json.dumps(calls))
 

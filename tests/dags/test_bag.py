@@ -11,12 +11,19 @@ REPOSITORY = Path(__file__).parents[2]
 DAGS = (
     "alias_resolution",
     "build_topology",
+    "check_fleet",
+    "join_agent",
+    "label_nodes",
     "load",
     "prune",
+    "remove_agent",
     "stop_probing",
     "traceroute",
     "transform",
 )
+FLEET = ("check_fleet", "join_agent", "label_nodes", "remove_agent")
+"""A host that failed needs a person: one retry, for what passes by itself."""
+
 STAGES = ("ally", "mercator", "radargun")
 FORM = (
     "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",
@@ -55,7 +62,7 @@ def test_every_task_has_an_owner_a_doc_a_timeout_and_retries(facts, dag_id):
         assert task["owner"] == "hitscanner", task_id
         assert task["doc"].strip(), task_id
         assert task["execution_timeout_s"], task_id
-        assert task["retries"] == 2, task_id
+        assert task["retries"] == (1 if dag_id in FLEET else 2), task_id
 
 
 def test_the_retry_delay_is_governed_by_the_configuration_alone(facts):
@@ -69,9 +76,9 @@ def test_the_retry_delay_is_governed_by_the_configuration_alone(facts):
 def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
     mapped = {
         task_id: task["map_index_template"]
-        for dag in facts["dags"].values()
+        for dag_id, dag in facts["dags"].items()
         for task_id, task in dag["tasks"].items()
-        if task["is_mapped"]
+        if task["is_mapped"] and dag_id not in FLEET
     }
 
     lanes = ["one_vantage_point.fetch", "one_vantage_point.start"]
@@ -80,6 +87,32 @@ def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
         ["build", "compare", "convert", "load_cycle", "merge", "resolve", *lanes, *of_stages]
     )
     assert all(mapped.values())
+
+
+@pytest.mark.parametrize("dag_id", FLEET)
+def test_a_fleet_dag_has_one_lane_a_host_and_a_summary_that_comes_whatever_happens(facts, dag_id):
+    dag = facts["dags"][dag_id]
+    mapped = [task for task in dag["tasks"].values() if task["is_mapped"]]
+
+    assert mapped
+    assert {task["map_index_template"] for task in mapped} == {"{{ task.op_kwargs['host'] }}"}
+    assert dag["tasks"]["summarise"]["trigger_rule"] == "all_done_min_one_success"
+    assert "choose_hosts" in dag["tasks"]["summarise"]["upstream"]
+    assert dag["max_active_runs"] == 1
+
+
+def test_whatever_changes_hosts_is_a_dry_run_unless_told_otherwise(facts):
+    defaults = {
+        dag_id: facts["dags"][dag_id]["params"]["dry_run"]["value"]
+        for dag_id in FLEET
+        if "dry_run" in facts["dags"][dag_id]["params"]
+    }
+
+    assert defaults == {"join_agent": True, "label_nodes": True, "remove_agent": True}
+
+
+def test_nobody_is_removed_who_was_not_named(facts):
+    assert facts["dags"]["remove_agent"]["params"]["hosts"]["value"] == []
 
 
 def test_traceroute_runs_daily_at_three_and_asks_for_every_key_of_the_form(facts):
@@ -104,8 +137,9 @@ def test_the_gate_runs_if_every_lane_failed_but_not_if_plan_failed(facts):
 def test_nothing_but_a_gate_looks_past_a_failure(facts):
     rules = {
         task_id: task["trigger_rule"]
-        for dag in facts["dags"].values()
+        for dag_id, dag in facts["dags"].items()
         for task_id, task in dag["tasks"].items()
+        if dag_id not in FLEET
         if task["trigger_rule"] not in ("all_success", "none_failed")
     }
 

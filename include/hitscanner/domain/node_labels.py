@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from hitscanner.domain.hosts import VantagePoint
+from hitscanner.domain.hosts import Bastion, Server, VantagePoint
 
 PREFIX = "hitscanner/"
 """All labels with this prefix are ours: what the inventory does not say is taken off."""
@@ -37,6 +37,17 @@ def labels_of(vp: VantagePoint) -> dict[str, str]:
     tags = [tag for tag in vp.tags if _LABEL_NAME.fullmatch(tag)]
     more = dict(label.split("=", 1) for label in vp.labels)
     return more | labels | {f"{PREFIX}tag.{tag}": "true" for tag in tags}
+
+
+def server_labels(server: Server | Bastion) -> dict[str, str]:
+    """
+    Give the labels of the server's kube node.
+
+    >>> server_labels(Server(name="centre", labels=("example.net/disk=ssd",)))
+    {'example.net/disk': 'ssd', 'hitscanner/role': 'server', 'myrole': 'master'}
+    """
+    more = server.labels if isinstance(server, Server) else ()
+    return dict(label.split("=", 1) for label in more) | dict(SERVER_LABELS)
 
 
 def drift(wanted: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str | None]:
