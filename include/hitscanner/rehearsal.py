@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from hitscanner.domain.budget import Limits
 from hitscanner.domain.candidates import router_addresses
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.inventory import Inventory
@@ -32,6 +33,9 @@ from hitscanner.simulator.world import World, generate
 from hitscanner.wiring import ROOM_BYTES, Pipeline, pipeline
 
 LIST = "demo"
+
+UNLIMITED = Limits(network_pps=10_000_000, platform_pps=10_000_000)
+"""A simulated Internet has nobody to be polite to; each vantage point's own rate holds."""
 """The list that holds the targets of the simulated Internet."""
 
 COUNTRIES = ("us", "jp", "de", "sg", "br", "za", "au", "in", "fr", "gb", "ca", "kr", "nl", "se")
@@ -137,7 +141,7 @@ def prepare(settings: Settings, rehearsal: Rehearsal) -> World:
     opted_out = world.opt_out_targets()
     targets = TargetList(LIST, (*world.targets(), *opted_out), allow_reserved=True)
     avoided = "".join(f"{target}\n" for target in opted_out) or "none\n"
-    _write(settings.inventory, Inventory(vantage_points=points).to_toml())
+    _write(settings.inventory, Inventory(vantage_points=points, limits=UNLIMITED).to_toml())
     _write(settings.lists / f"{LIST}.txt", targets.to_text())
     _write(settings.lists / "sample.txt", _sample(settings))  # what the daily run asks for
     _write(settings.do_not_probe, f"# The simulated Internet's own opt-outs.\n{avoided}")

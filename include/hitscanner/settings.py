@@ -49,6 +49,11 @@ class Settings:
         return self.home / "stop.json"
 
     @property
+    def plan_lock(self) -> Path:
+        """Held while a cycle is planned."""
+        return self.home / "plan.lock"
+
+    @property
     def audit(self) -> Path:
         """Who stopped, released and opted out, when and why; only ever added to."""
         return self.home / "audit.jsonl"

@@ -15,16 +15,17 @@ from hitscanner.domain.targets import TargetList, parse_target_list
 from hitscanner.errors import InventoryError, TargetListError, UsageError
 from hitscanner.infra.audit import AuditLog
 from hitscanner.infra.drives import Connections, Drive, FileConnections, read_drives
-from hitscanner.infra.files import check_room, disk_errors
+from hitscanner.infra.files import check_room, disk_errors, locked
 from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import LocalTransport, Transport
-from hitscanner.pipeline import gate, load, measure, plan, prune, transform
+from hitscanner.pipeline import allot, gate, load, measure, plan, prune, transform
 from hitscanner.pipeline.cargo import finished_cycles
 from hitscanner.pipeline.control import Control
 from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.load import Dock
-from hitscanner.pipeline.plan import Plan, Sources
+from hitscanner.pipeline.plan import Plan, Request
+from hitscanner.pipeline.running import running_loads
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
 
@@ -51,27 +52,48 @@ class Pipeline:
         self, params: dict[str, Any], logical_time: datetime, run_id: str
     ) -> list[dict[str, str]]:
         """Freeze a cycle's plan and give its shards; nothing is written with `plan_only`."""
-        wanted = parse_traceroute_params(params)
-        request = plan.Request(wanted, run_id, logical_time)
-        cycle, is_planned = plan.name_cycle(self.store, wanted.cycle_list, request)
-        if is_planned:
-            manifest = gate.read_manifest(self.store, cycle)
-            return [shard.to_json() for shard in plan.shards_of(manifest)]
-        planned = plan.plan_cycle(self._sources(wanted), request, cycle)
-        for line in planned.describe():
-            print(line)
-        if wanted.plan_only:
-            return []
-        self.check_ready(planned)
-        plan.freeze(self.store, planned)
+        wanted = self._wanted(params)
+        request = Request(wanted, run_id, logical_time)
+        with locked(self.settings.plan_lock):  # two that plan at once must know of each other
+            cycle, is_planned = plan.name_cycle(self.store, wanted.cycle_list, request)
+            if is_planned:
+                manifest = gate.read_manifest(self.store, cycle)
+                return [shard.to_json() for shard in plan.shards_of(manifest)]
+            planned = self._plan(request, cycle)
+            for line in planned.describe():
+                print(line)
+            if wanted.plan_only:
+                return []
+            self.check_ready(planned)
+            plan.freeze(self.store, planned)
         return [shard.to_json() for shard in planned.shards]
 
     def preview(self, params: dict[str, Any], logical_time: datetime) -> Plan:
         """Plan as `plan` would and write nothing."""
+        request = Request(self._wanted(params), "preview", logical_time)
+        cycle, _ = plan.name_cycle(self.store, request.params.cycle_list, request)
+        return self._plan(request, cycle)
+
+    def _wanted(self, params: dict[str, Any]) -> TracerouteParams:
+        """Read the parameters; those of a replay are the ones of the cycle it repeats."""
         wanted = parse_traceroute_params(params)
-        request = plan.Request(wanted, "preview", logical_time)
-        cycle, _ = plan.name_cycle(self.store, wanted.cycle_list, request)
-        return plan.plan_cycle(self._sources(wanted), request, cycle)
+        if wanted.replay is None:
+            return wanted
+        before = gate.read_manifest(self.store, Cycle.parse(wanted.replay)).asked.params
+        now = {"replay": wanted.replay, "plan_only": wanted.plan_only}
+        return parse_traceroute_params({**before, **now}, wanted.replay)
+
+    def _plan(self, request: Request, cycle: Cycle) -> Plan:
+        inventory, dnp = self.inventory(), self.do_not_probe()
+        params = request.params
+        if params.replay:
+            repeated = Cycle.parse(params.replay)
+            allotment = allot.from_cycle(self.store, repeated, inventory, dnp)
+        else:
+            targets = params.inline_targets() or self.target_list(params.list_name)
+            allotment = allot.from_list(allot.Sources(inventory, targets, dnp), params)
+        running = running_loads(self.store)
+        return plan.plan_cycle(allotment, dnp, request, cycle, inventory.limits, running)
 
     def check_ready(self, planned: Plan) -> None:
         """Refuse a plan that this machine could not carry out: stopped, rights, programs, room."""
@@ -203,10 +225,6 @@ class Pipeline:
         """Read the do-not-probe list; raises, so that nothing is sent, when there is none."""
         file = self.settings.do_not_probe
         return parse_do_not_probe(file.read_bytes() if file.is_file() else None, str(file))
-
-    def _sources(self, params: TracerouteParams) -> Sources:
-        targets = params.inline_targets() or self.target_list(params.list_name)
-        return Sources(self.inventory(), targets, self.do_not_probe())
 
     def _lane(self, shard: Shard) -> measure.Lane:
         vp = self.inventory().select([shard.vp])[0]

@@ -20,6 +20,11 @@ Dag = Annotated[
     typer.Argument(help="traceroute, or again: transform, alias_resolution, build_topology, load."),
 ]
 
+Replay = Annotated[
+    str | None,
+    typer.Option("--replay", help="Measure LIST/CYCLE again: same targets, hosts, parameters."),
+]
+
 AGAIN = ("transform", "alias_resolution", "build_topology", "load")
 """DAGs that work on finished cycles."""
 
@@ -32,7 +37,9 @@ def plan(measurement: Measurement, conf: Conf = "{}", *, as_json: Json = False) 
     answer(planned.to_json(), is_json=as_json)
 
 
-def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
+def run(
+    dag: Dag = "traceroute", conf: Conf = "{}", replay: Replay = None, *, as_json: Json = False
+) -> None:
     """Run the DAG once in this process and wait; exit 2 when it was done in part."""
     from hitscanner.runs import run_again
 
@@ -43,7 +50,8 @@ def run(dag: Dag, conf: Conf = "{}", *, as_json: Json = False) -> None:
             raise MeasurementFailedError(ended.error)
         answer({"dag": dag, "state": "success"}, is_json=as_json)
     _check(dag)
-    result, code = _traceroute(read_conf(conf), out)
+    repeated = {"replay": replay} if replay else {}
+    result, code = _traceroute(read_conf(conf) | repeated, out)
     answer(result, is_json=as_json, code=code)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from hitscanner.domain.budget import Limits
 from hitscanner.domain.hosts import EVERYTHING, Bastion, Server, VantagePoint
 from hitscanner.domain.names import did_you_mean, quote
 from hitscanner.domain.platform import Platform
@@ -20,6 +21,7 @@ __all__ = [
     "EVERYTHING",
     "Bastion",
     "Inventory",
+    "Limits",
     "Platform",
     "Server",
     "VantagePoint",
@@ -34,6 +36,7 @@ class Inventory(BaseModel):
 
     server: Server | None = None
     platform: Platform = Platform()
+    limits: Limits = Limits()
     vantage_points: tuple[VantagePoint, ...] = ()
     bastions: tuple[Bastion, ...] = ()
     source: str = "inventory"
@@ -117,6 +120,8 @@ class Inventory(BaseModel):
             tables.append(("[server]", self.server))
         if self.platform != Platform():
             tables.append(("[platform]", self.platform))
+        if self.limits != Limits():
+            tables.append(("[limits]", self.limits))
         tables += [("[[bastion]]", bastion) for bastion in self.bastions]
         tables += [("[[vantage_point]]", vp) for vp in self.vantage_points]
         return "\n".join(_table(head, model) for head, model in tables)
@@ -158,6 +163,7 @@ a shared volume, "local" for a folder of the server, or "bucket", e.g. storage =
     inventory = Inventory(
         server=None if server is None else _build(Server, server, f"{source}: server"),
         platform=_build(Platform, raw.get("platform", {}), f"{source}: platform"),
+        limits=_build(Limits, raw.get("limits", {}), f"{source}: limits"),
         vantage_points=tuple(sorted(points, key=lambda vp: vp.name)),
         bastions=tuple(sorted(bastions, key=lambda bastion: bastion.name)),
         source=source,
@@ -169,6 +175,7 @@ a shared volume, "local" for a folder of the server, or "bucket", e.g. storage =
 _TOP_LEVEL: dict[str, tuple[type, str]] = {
     "server": (dict, "[server]"),
     "platform": (dict, "[platform]"),
+    "limits": (dict, "[limits]"),
     "vantage_point": (list, "[[vantage_point]]"),
     "bastion": (list, "[[bastion]]"),
 }

@@ -125,6 +125,14 @@ class Asked(_Record):
 
     shards: list[PlannedShard]
     versions: dict[str, str]
+    rate_pps: dict[str, int] = {}
+    """Vantage point → packets per second it was given."""
+
+    network_pps: dict[str, float] = {}
+    """Destination /24 or /48 → packets per second it hears from this cycle, if it is 1 or more."""
+
+    slowed_by: str | None = None
+    """The cap for which the rates are lower than asked, in words, or None."""
 
 
 class ShardOutcome(_Record):

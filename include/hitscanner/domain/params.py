@@ -161,6 +161,14 @@ class TracerouteParams(BaseModel):
         title="Resolve aliases afterwards",
         description="true or false; true has alias_resolution test this cycle's addresses",
     )
+    replay: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9_-]*/[0-9]{8}T[0-9]{6}Z(-[1-9][0-9]*)?$",
+        title="Replay a cycle",
+        description="a cycle, LIST/CYCLE, to measure once more: its targets, vantage points and "
+        "parameters, not the other fields of this form; or nothing",
+        examples=["sample/20261122T030000Z"],
+    )
     plan_only: Annotated[bool, Field(strict=True)] = Field(
         default=False,
         title="Show the plan, send nothing",
@@ -254,7 +262,7 @@ def parse_traceroute_params(conf: Mapping[str, object], source: str = "--conf") 
     Traceback (most recent call last):
     hitscanner.errors.UnknownKeyError: --conf: unknown key "ppz"; there are attempts, \
 deadline, dealias, first_hop, gap, list, method, min_target_ratio, min_vp_ratio, plan_only, \
-rate_pps, sample, slice_s, split, targets, vantage_points, wait_s
+rate_pps, replay, sample, slice_s, split, targets, vantage_points, wait_s
     """
     if not isinstance(conf, Mapping):
         raise InvalidValueError(f'{source}: give a JSON object, e.g. {{"list": "{DEFAULT_LIST}"}}')

@@ -1,6 +1,7 @@
 """Write files so that a reader sees all of one or nothing: partial name, fsync, rename, fsync."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -80,6 +81,19 @@ def check_room(folder: Path, needed_bytes: int) -> None:
             f"{folder} has {free_bytes / 1e6:.0f} MB free and {needed_bytes / 1e6:.0f} MB are"
             f" needed; {REMEDIES[errno.ENOSPC]}"
         )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock of this machine while the block runs; the kernel drops it if we die."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

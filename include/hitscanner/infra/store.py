@@ -24,6 +24,8 @@ class Store(Protocol):
 
     def sha256(self, path: str) -> str: ...
 
+    def modified_at(self, path: str) -> float: ...
+
     def local(self, path: str) -> Path: ...
 
 
@@ -70,6 +72,10 @@ class FolderStore:
     def sha256(self, path: str) -> str:
         """Give the SHA-256 of a file's bytes."""
         return sha256_of(self.local(path))
+
+    def modified_at(self, path: str) -> float:
+        """Give when a file was written, epoch seconds."""
+        return self.local(path).stat().st_mtime
 
     def local(self, path: str) -> Path:
         """Give a path that local programs can read."""

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,17 +9,16 @@ from typing import Any
 
 from hitscanner import __version__
 from hitscanner.domain.addresses import Address
+from hitscanner.domain.budget import Limits, Load, fit, load_of
 from hitscanner.domain.cycle import Cycle, Shard, cycle_name, cycle_number, list_number
-from hitscanner.domain.do_not_probe import DoNotProbe, select_targets
-from hitscanner.domain.inventory import Inventory, VantagePoint
+from hitscanner.domain.do_not_probe import DoNotProbe
+from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
 from hitscanner.domain.params import TracerouteParams
 from hitscanner.domain.quorum import State
-from hitscanner.domain.sampling import expand
-from hitscanner.domain.sharding import split_targets
-from hitscanner.domain.targets import TargetList
 from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
+from hitscanner.pipeline.allot import Allotment
 from hitscanner.pipeline.gate import read_manifest
 
 PACKETS_PER_TRACE = 16
@@ -28,15 +26,6 @@ PACKETS_PER_TRACE = 16
 
 BYTES_PER_TRACE = 600
 """Size of a typical trace in warts, for estimates only (557 bytes in the 50,000-trace sample)."""
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What a plan is made from, read and valid."""
-
-    inventory: Inventory
-    targets: TargetList
-    do_not_probe: DoNotProbe
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,8 @@ class Plan:
             f" about {line.expected_s / 60:.1f} min and {line.expected_bytes / 1e6:.1f} MB"
             for line in self.vantage_points
         ]
-        return [", ".join([head, *dropped]), *lines]
+        slowed = [f"slowed down: {cap}" for cap in [self.manifest.asked.slowed_by] if cap]
+        return [", ".join([head, *dropped]), *lines, *slowed]
 
     def to_json(self) -> dict[str, Any]:
         """Give the plan as people and programs read it."""
@@ -97,31 +87,32 @@ class Plan:
             "vantage_points": [vars(line) for line in self.vantage_points],
             "expected_s": max(line.expected_s for line in self.vantage_points),
             "expected_bytes": sum(line.expected_bytes for line in self.vantage_points),
+            "slowed_by": asked.slowed_by,
             "params": asked.params,
         }
 
 
-def plan_cycle(sources: Sources, request: Request, cycle: Cycle) -> Plan:
+def plan_cycle(
+    allotment: Allotment,
+    dnp: DoNotProbe,
+    request: Request,
+    cycle: Cycle,
+    limits: Limits,
+    running: Sequence[Load] = (),
+) -> Plan:
     """
-    Split the targets of a request over its vantage points.
+    Freeze who is asked for what and how fast, within the caps that running cycles leave.
 
-    Pure: the same sources and request give the same bytes.
+    Pure: the same arguments give the same bytes.
 
     Raises:
-        UnknownVantagePointError, TooManyTargetsError, NoTargetLeftError: nothing is planned then.
+        BudgetError: when the caps leave nothing; nothing is planned then.
     """
     params = request.params
-    vps = sources.inventory.select(params.vantage_points)
-    asked = list(expand(sources.targets.entries, params.sample))
-    chosen = select_targets(
-        asked,
-        sources.do_not_probe,
-        allow_reserved=sources.targets.allow_reserved,
-        list_name=sources.targets.name,
-    )
-    parts = split_targets(chosen.kept, [vp.name for vp in vps], params.split)
-    lists = {vp: _lines(part) for vp, part in parts.items() if part}
-    excluded = Counter(each.why for each in chosen.excluded)
+    lists = {vp: _lines(part) for vp, part in allotment.parts.items() if part}
+    wanted_pps = {vp.name: min(params.rate_pps, vp.max_pps) for vp in allotment.vps}
+    rates_pps, cap = fit(allotment.parts, wanted_pps, limits, running)
+    load = load_of(allotment.parts, rates_pps)
     manifest = CycleManifest(
         list=cycle.list,
         cycle=cycle.cycle,
@@ -130,27 +121,36 @@ def plan_cycle(sources: Sources, request: Request, cycle: Cycle) -> Plan:
             params=params.as_conf(),
             run_id=request.run_id,
             logical_time=request.logical_time.astimezone(UTC).isoformat(),
-            list_sha256=sha256_hex(sources.targets.to_text().encode()),
-            dnp_sha256=sources.do_not_probe.sha256,
-            vantage_points=[vp.name for vp in vps],
-            targets=len(asked),
-            excluded=dict(sorted(excluded.items())),
-            excluded_assignments=len(chosen.excluded) * (len(vps) if params.split == "all" else 1),
+            list_sha256=allotment.list_sha256,
+            dnp_sha256=dnp.sha256,
+            vantage_points=[vp.name for vp in allotment.vps],
+            targets=allotment.targets,
+            excluded=dict(allotment.excluded),
+            excluded_assignments=allotment.excluded_assignments,
             shards=[
                 PlannedShard(
-                    vp=vp, shard="0000", targets=len(parts[vp]), targets_sha256=sha256_hex(data)
+                    vp=vp,
+                    shard="0000",
+                    targets=len(allotment.parts[vp]),
+                    targets_sha256=sha256_hex(data),
                 )
                 for vp, data in sorted(lists.items())
             ],
             versions={"hitscanner": __version__},
+            rate_pps={vp: rates_pps[vp] for vp in sorted(lists)},
+            network_pps={network: round(pps, 3) for network, pps in load.networks.items()},
+            slowed_by=cap,
         ),
     )
-    named = {vp.name: vp for vp in vps}
-    files = {cycle.do_not_probe: sources.do_not_probe.text.encode()}
+    named = {vp.name: vp for vp in allotment.vps}
+    files = {cycle.do_not_probe: dnp.text.encode()}
     for shard, planned in zip(shards_of(manifest), manifest.asked.shards, strict=True):
         files[shard.targets] = lists[shard.vp]
         files[shard.job] = _job(shard, planned, named[shard.vp], manifest.asked, params)
-    lines = tuple(_line(vp, len(parts[vp.name]), params) for vp in vps)
+    lines = tuple(
+        _line(vp.name, len(allotment.parts.get(vp.name, ())), rates_pps[vp.name])
+        for vp in allotment.vps
+    )
     return Plan(cycle, manifest, files, lines)
 
 
@@ -183,14 +183,9 @@ def _lines(targets: Sequence[Address]) -> bytes:
     return "".join(f"{target}\n" for target in targets).encode()
 
 
-def _rate_pps(vp: VantagePoint, params: TracerouteParams) -> int:
-    return min(params.rate_pps, vp.max_pps)
-
-
-def _line(vp: VantagePoint, targets: int, params: TracerouteParams) -> VantagePointPlan:
-    rate_pps = _rate_pps(vp, params)
-    expected_s = -(-targets * PACKETS_PER_TRACE // rate_pps)
-    return VantagePointPlan(vp.name, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE)
+def _line(vp: str, targets: int, rate_pps: int) -> VantagePointPlan:
+    expected_s = -(-targets * PACKETS_PER_TRACE // max(1, rate_pps))
+    return VantagePointPlan(vp, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE)
 
 
 def _job(
@@ -213,7 +208,7 @@ def _job(
         "gap": params.gap,
         "attempts": params.attempts,
         "wait_s": params.wait_s,
-        "rate_pps": _rate_pps(vp, params),
+        "rate_pps": asked.rate_pps[vp.name],
         "max_pps": vp.max_pps,
         "slice_s": params.slice_s,
         "max_clock_offset_s": 30,

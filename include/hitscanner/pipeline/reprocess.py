@@ -61,6 +61,10 @@ class SideStore:
         """Give the SHA-256 of a file's bytes."""
         return self.store.sha256(self.place(path))
 
+    def modified_at(self, path: str) -> float:
+        """Give when a file was written, epoch seconds."""
+        return self.store.modified_at(self.place(path))
+
     def local(self, path: str) -> Path:
         """Give a path that local programs can read."""
         return self.store.local(self.place(path))

@@ -1,5 +1,6 @@
 """A small measurement whose vantage points answer at once."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hitscanner.domain.budget import Load
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import parse_do_not_probe
 from hitscanner.domain.inventory import parse_inventory
@@ -15,9 +17,9 @@ from hitscanner.domain.manifest import CycleManifest
 from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.domain.targets import parse_target_list
 from hitscanner.infra.store import FolderStore
-from hitscanner.pipeline import gate, measure, plan
+from hitscanner.pipeline import allot, gate, measure, plan
 from hitscanner.pipeline.live_list import LiveList
-from hitscanner.pipeline.plan import Sources
+from hitscanner.pipeline.plan import Plan, Request
 from tests.support.vantage import FakeTransport
 
 NAMES = ("de-0001", "jp-0001", "us-0001")
@@ -40,30 +42,37 @@ class Measurement:
     transport: FakeTransport = field(default_factory=FakeTransport)
     dnp: str = OPTED_OUT
     run_id: str = "manual__1"
+    inventory: str = INVENTORY
 
     @property
     def store(self) -> FolderStore:
         return FolderStore(self.root / "store")
 
-    def plan(self) -> list[Shard]:
+    def plan(self, running: Sequence[Load] = ()) -> list[Shard]:
         params = parse_traceroute_params({"list": "lab", **self.conf})
-        request = plan.Request(params, self.run_id, datetime(2026, 11, 22, 3, tzinfo=UTC))
+        request = Request(params, self.run_id, datetime(2026, 11, 22, 3, tzinfo=UTC))
         cycle, known = plan.name_cycle(self.store, "lab", request)
         if known:
             return plan.shards_of(gate.read_manifest(self.store, cycle))
-        planned = plan.plan_cycle(self.sources(), request, cycle)
+        planned = self.planned(request, cycle, running)
         plan.freeze(self.store, planned)
         return planned.shards
 
-    def sources(self) -> Sources:
-        return Sources(
-            parse_inventory(INVENTORY, "inventory.toml"),
+    def planned(self, request: Request, cycle: Cycle, running: Sequence[Load] = ()) -> Plan:
+        sources = self.sources()
+        allotment = allot.from_list(sources, request.params)
+        limits = sources.inventory.limits
+        return plan.plan_cycle(allotment, sources.do_not_probe, request, cycle, limits, running)
+
+    def sources(self) -> allot.Sources:
+        return allot.Sources(
+            parse_inventory(self.inventory, "inventory.toml"),
             parse_target_list(TARGETS, "lab"),
             parse_do_not_probe(self.dnp, "do-not-probe.txt"),
         )
 
     def lane(self, shard: Shard) -> measure.Lane:
-        [vp] = parse_inventory(INVENTORY, "inventory.toml").select([shard.vp])
+        [vp] = parse_inventory(self.inventory, "inventory.toml").select([shard.vp])
         hours = iter(range(0, 10**9, 3600))
         return measure.Lane(
             store=self.store,

@@ -36,7 +36,7 @@ def close_at(measurement: Measurement, day: int, silent: tuple[str, ...] = ()) -
     params = parse_traceroute_params({"list": "lab", "min_vp_ratio": 0.1, "min_target_ratio": 0.1})
     request = plan.Request(params, measurement.run_id, datetime(2026, 11, day, tzinfo=UTC))
     cycle, _ = plan.name_cycle(measurement.store, "lab", request)
-    planned = plan.plan_cycle(measurement.sources(), request, cycle)
+    planned = measurement.planned(request, cycle)
     plan.freeze(measurement.store, planned)
     for shard in planned.shards:
         lane = measurement.lane(shard)
