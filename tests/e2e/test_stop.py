@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from hitscanner.errors import HitscannerError
+from hitscanner.simulator import lifecycle
 from tests.support.paths import REPOSITORY
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("hs_transform")]
@@ -25,19 +27,18 @@ def until(condition: Callable[[], object]) -> None:
 
 def probes(installation) -> int:
     """Probes that the simulated Internet has seen, of all vantage points; 0 before it is up."""
-    counts = installation.hitscanner(
-        "simulator", "counts", "--state-dir", str(installation.home / "simulator"), "--json"
-    )
-    if counts.code:
+    try:
+        counts = lifecycle.counts(installation.home / "simulator")
+    except HitscannerError:
         return 0
-    return sum(vp["probes"] for vp in counts.result["vantage_points"].values())
+    return sum(vp["probes"] for vp in counts["vantage_points"].values())
 
 
 @contextmanager
 def demo(installation, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A demo that is on its way; it is waited for in the end."""
     running = subprocess.Popen(
-        ["./bootstrap.sh", "demo", "--json", *arguments],
+        [".venv/bin/hitscanner", "demo", "--json", *arguments],
         cwd=REPOSITORY,
         env={**os.environ, "HITSCANNER_HOME": str(installation.home)},
         stdout=subprocess.PIPE,
@@ -62,10 +63,7 @@ def test_a_stop_silences_everybody_and_nothing_starts_before_the_release(install
 
         assert stopped.code == 0, stopped.out
         assert {vp["state"] for vp in stopped.result["vantage_points"]} == {"silent"}
-        refused = installation.hitscanner("run", "traceroute", "--conf", '{"list": "demo"}')
-        assert refused.code == 3
-        assert "a complaint" in refused.err
-        assert "hitscanner release" in refused.err
+        time.sleep(1)
         assert probes(installation) == before, f"probes after a stop that took {took_s:.1f} s"
         out, _ = running.communicate(timeout=PATIENCE_S)
     result = json.loads(out.splitlines()[-1])
@@ -75,6 +73,10 @@ def test_a_stop_silences_everybody_and_nothing_starts_before_the_release(install
     assert result["assigned"] == sum(result[part] for part in parts)
     assert result["unassigned"] > 0
 
+    refused = installation.hitscanner("run", "traceroute", "--conf", '{"list": "demo"}')
+    assert refused.code == 3
+    assert "a complaint" in refused.err
+    assert "hitscanner release" in refused.err
     assert installation.hitscanner("release", "--json").code == 0
     records = installation.hitscanner("audit", "--json").result["records"]
     assert [record["action"] for record in records] == ["stop", "stopped", "release"]
@@ -83,7 +85,8 @@ def test_a_stop_silences_everybody_and_nothing_starts_before_the_release(install
 def test_an_opt_out_reaches_probers_that_run_and_their_targets_are_excluded(installation):
     with demo(installation, "--targets", "1500", "--rate-pps", "50") as running:
         until(lambda: probes(installation) > 300)
-        [job, *_] = sorted(installation.home.glob("spool/*/jobs/demo/*/0000/targets.txt"))
+        jobs = installation.home.glob("spool/de-0001/jobs/demo/*/0000/targets.txt")
+        job = max(jobs)  # the newest cycle's
         last = [line for line in job.read_text().split() if ":" not in line][-1]
 
         told = installation.hitscanner("lists", "opt-out", last, "--why", "asked", "--json")

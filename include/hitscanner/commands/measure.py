@@ -62,7 +62,9 @@ def _traceroute(conf: dict[str, Any], out: Console) -> tuple[dict[str, object], 
 
     began_at = time.monotonic()
     steps = pipeline()
-    steps.preview(conf, _now())  # refuses bad parameters before Airflow costs seconds
+    planned = steps.preview(conf, _now())  # refuses what is wrong before Airflow costs seconds
+    if not planned.manifest.asked.params["plan_only"]:
+        steps.check_ready(planned)
     with Progress(out) as progress, Airflow(steps.settings, chain_of(conf), conf) as airflow:
         ended = run_traceroute(steps, airflow, progress)
     return present(steps, ended, time.monotonic() - began_at, out), ended.exit_code
