@@ -3,12 +3,13 @@
 import re
 import tomllib
 
+from hitscanner.provision.desired import K3S_VERSION
 from tests.support.paths import REPOSITORY
 
 
 def pinned() -> dict[str, str]:
     lines = (REPOSITORY / "versions.env").read_text().splitlines()
-    return dict(line.split("=") for line in lines if re.match(r"[A-Z_]+=", line))
+    return dict(line.split("=") for line in lines if re.match(r"[A-Z0-9_]+=", line))
 
 
 def test_bootstrap_asks_for_the_rust_that_the_crate_needs():
@@ -27,3 +28,7 @@ def test_python_is_the_same_for_bootstrap_and_the_package():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
     assert project["requires-python"].startswith(f">={pinned()['PYTHON_MIN']},")
+
+
+def test_k3s_is_the_same_for_the_bundle_and_the_engine():
+    assert pinned()["K3S_VERSION"] == K3S_VERSION

@@ -1,6 +1,6 @@
 """The choices of the platform: what `[platform]` of the inventory may say."""
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +64,11 @@ class Platform(BaseModel):
     )
     firewall: bool = Field(
         default=True, strict=True, description="true to close the cluster's ports to strangers"
+    )
+    admins: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(),
+        description="a list of networks that may reach the Kubernetes API beside the fleet",
+        examples=[["198.51.100.0/24"]],
     )
     nfs_export: str = Field(
         default="/srv/hitscanner",

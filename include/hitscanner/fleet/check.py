@@ -14,10 +14,8 @@ from hitscanner.fleet.rows import CLUSTER, Row
 from hitscanner.infra.kube import Api, ClusterError, Json, Node
 from hitscanner.infra.kube import nodes as nodes_of
 from hitscanner.infra.remote import RemoteError
-from hitscanner.provision.desired import desired_host
-from hitscanner.provision.facts import ClusterFacts, NodeFact, gather
-from hitscanner.provision.operations import Site
-from hitscanner.provision.plan import plan_host
+from hitscanner.provision.facts import ClusterFacts, NodeFact
+from hitscanner.provision.operations import Site, survey_host
 
 LONG_TOKEN = timedelta(hours=1)
 """A join's own token lives a quarter of an hour; one that lives longer was left by somebody."""
@@ -87,21 +85,17 @@ async def _check_host(
 
 
 async def _look(site: Site, api: Api, name: str, nodes: Mapping[str, Node]) -> Seen:
-    server = site.inventory.server
-    is_server = server is not None and server.name == name
-    address = server.address if server and not is_server else None
     async with site.open(name) as remote:
-        facts = await gather(remote, address)
+        desired, facts, plan = await survey_host(site, name, remote, _cluster(nodes))
         ends = await expiries(remote)
     node = nodes.get(name)
     tunnel = ""
     if node is not None and node.is_ready:
         tunnel = await asyncio.to_thread(tunnel_trouble, api, name)
-    desired = desired_host(site.inventory, name, None, _cluster(nodes))
     return Seen(
         name=name,
         facts=facts,
-        plan=plan_host(desired, facts),
+        plan=plan,
         node=node,
         labels=labels_wanted(site, name),
         version=desired.k3s_version,
@@ -147,6 +141,7 @@ def _text(secret: Json, key: str) -> str:
 
 def _cluster(nodes: Mapping[str, Node]) -> ClusterFacts:
     return ClusterFacts(
+        is_up=bool(nodes),
         nodes=tuple(
             NodeFact(
                 name=node.name,
@@ -156,7 +151,7 @@ def _cluster(nodes: Mapping[str, Node]) -> ClusterFacts:
                 labels=dict(node.labels),
             )
             for node in nodes.values()
-        )
+        ),
     )
 
 

@@ -1,10 +1,16 @@
 """What is true of a host before anything is changed: read by one script, kept as JSON."""
 
-from typing import Literal
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from hitscanner.infra.remote import Remote
+from hitscanner.provision import watched
 
 Presence = Literal["loaded", "builtin", "available", "missing"]
 Reach = Literal["open", "refused", "blocked", "unknown"]
@@ -22,6 +28,8 @@ class FileFact(_Fact):
     """Four octal digits."""
 
     owner: str = "root"
+    text: str | None = None
+    """What is in it, where that may be seen."""
 
 
 class UnitFact(_Fact):
@@ -118,12 +126,14 @@ class NodeFact(_Fact):
     is_ready: bool = False
     is_schedulable: bool = True
     version: str = ""
+    machine_id: str = ""
     labels: dict[str, str] = {}
 
 
 class ClusterFacts(_Fact):
     """What the server's API says; empty before the server is up."""
 
+    is_up: bool = False
     nodes: tuple[NodeFact, ...] = ()
     node_passwords: tuple[str, ...] = ()
     """Names of nodes whose password the server keeps."""
@@ -133,25 +143,86 @@ class ClusterFacts(_Fact):
         return next((node for node in self.nodes if node.name == name), None)
 
 
-async def gather(remote: Remote, server_address: str | None = None) -> Facts:
+async def gather(
+    remote: Remote, server_address: str | None = None, more_files: Sequence[str] = ()
+) -> Facts:
     """
     Look at a host and change nothing.
 
     Args:
         remote: the host.
         server_address: where the k3s server is, to see whether the host reaches its port 6443.
+        more_files: paths beyond `watched.FILES` whose checksums matter.
 
     Raises:
         RemoteError: when the host cannot be worked on.
+        GatherError: when its answer is not whole.
     """
-    raise NotImplementedError
+    from hitscanner.provision.facts_parse import parse_facts
+
+    begun_at = time.time()
+    clock = await remote.run("date +%s.%N", timeout_s=20)
+    middle = (begun_at + time.time()) / 2
+    done = await remote.run(_script(server_address, more_files), timeout_s=90)
+    return parse_facts(remote.name, done.out, float(clock.out or middle) - middle)
 
 
 async def gather_cluster(server: Remote) -> ClusterFacts:
     """
-    Ask the API server, by `k3s kubectl` on the server, what nodes there are.
+    Ask the API server, by `k3s kubectl` on the server, what nodes there are; none without it.
 
     Raises:
         RemoteError: when the server cannot be worked on.
     """
-    raise NotImplementedError
+    nodes = await server.run(_KUBECTL + "get nodes --output json", timeout_s=40)
+    if not nodes.is_good:
+        return ClusterFacts()
+    secrets = await server.run(_KUBECTL + "--namespace kube-system get secrets --output name")
+    return parse_cluster(nodes.out, secrets.out)
+
+
+def parse_cluster(nodes: str, secrets: str) -> ClusterFacts:
+    """
+    Read what kubectl printed: a NodeList as JSON, and names of Secrets, one a line.
+
+    >>> parse_cluster('{"items": []}', "secret/us-0001.node-password.k3s").node_passwords
+    ('us-0001',)
+    """
+    suffix = ".node-password.k3s"
+    names = (line.removeprefix("secret/") for line in secrets.split())
+    return ClusterFacts(
+        is_up=True,
+        nodes=tuple(_node(item) for item in json.loads(nodes)["items"]),
+        node_passwords=tuple(name.removesuffix(suffix) for name in names if name.endswith(suffix)),
+    )
+
+
+_KUBECTL = "[ -x /usr/local/bin/k3s ] && /usr/local/bin/k3s kubectl --request-timeout=30s "
+
+
+def _node(item: dict[str, Any]) -> NodeFact:
+    status = item.get("status", {})
+    info = status.get("nodeInfo", {})
+    ready = [c["status"] for c in status.get("conditions", []) if c["type"] == "Ready"]
+    return NodeFact(
+        name=item["metadata"]["name"],
+        is_ready=ready == ["True"],
+        is_schedulable=not item.get("spec", {}).get("unschedulable", False),
+        version=info.get("kubeletVersion", ""),
+        machine_id=info.get("machineID", ""),
+        labels=item["metadata"].get("labels", {}),
+    )
+
+
+def _script(server_address: str | None, more_files: Sequence[str]) -> str:
+    lists = {
+        "MODULES": [f"{name}:{option}" for name, option in watched.MODULES.items()],
+        "SYSCTLS": watched.SYSCTLS,
+        "PACKAGES": watched.PACKAGES,
+        "UNITS": watched.UNITS,
+        "FILES": (*watched.FILES, *more_files),
+        "SHOWN": watched.SHOWN,
+        "SERVER": [server_address or ""],
+    }
+    head = [f"{name}={shlex.quote(' '.join(words))}" for name, words in lists.items()]
+    return "\n".join([*head, files(__package__).joinpath("gather.sh").read_text()])

@@ -1,6 +1,8 @@
 """What the engine speaks of: changes, refusals, plans and results."""
 
 from dataclasses import dataclass, field
+from difflib import unified_diff
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +18,8 @@ class Run:
 
     script: str
     timeout_s: float = 120.0
+    is_on_server: bool = False
+    """Whether it runs on the server and not on the host of the plan."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,7 @@ class Start:
 
     unit: str
     ready: str
-    """A script that exits 0 once the unit does its work."""
-
-    fingerprint: str
-    """Digest of what the unit runs with; kept on the host when it is ready."""
+    """A script that exits 0 on the server once the unit does its work."""
 
     timeout_s: float = 180.0
 
@@ -80,26 +81,43 @@ class Change:
     """A script that exits 0 when the change holds; empty where the action proves itself."""
 
     before: str | None = None
-    """What a file held, for the diff; None where there was none or it is not known."""
+    """What a file held, for the diff; None where there was none or it may not be shown."""
+
+    is_secret: bool = False
+    """Whether the content of the file may not be shown."""
+
+    record: tuple[str, str] | None = None
+    """A name and a digest to keep on the host when the change holds, so that it is not repeated."""
 
     def describe(self) -> str:
         """Give the lines for a plan; no secret is in them."""
         head = f"{self.phase}: {self.says}"
-        return "\n".join([head, *(f"    {line}" for line in _show(self.action))])
+        return "\n".join([head, *(f"    {line}" for line in (*_show(self), *_diff(self)))])
 
 
-def _show(action: Action) -> list[str]:
-    match action:
-        case Run(script):
-            return [f"$ {line}" for line in script.strip().splitlines()]
+def _show(change: Change) -> list[str]:
+    match change.action:
+        case Run(script, _, is_on_server):
+            prompt = "server $" if is_on_server else "$"
+            return [f"{prompt} {line}" for line in script.strip().splitlines()]
         case Put(path, content, mode):
-            return [f"> {path} ({mode:04o}, {len(content)} bytes)"]
+            what = "secret" if change.is_secret else f"{len(content)} bytes"
+            return [f"> {path} ({mode:04o}, {what})"]
         case Upload(path, source, sha256, mode):
             return [f"> {path} ({mode:04o}) from {source.name}, sha256 {sha256[:12]}…"]
         case JoinToken(path, ttl_s):
             return [f"> {path} (0600, secret): a token that lives {ttl_s // 60} min"]
         case Start(unit):
             return [f"$ systemctl restart --no-block {unit}, then wait until it is ready"]
+
+
+def _diff(change: Change) -> list[str]:
+    """Give the lines that go and come, as a unified diff without its head."""
+    if not isinstance(change.action, Put) or change.is_secret:
+        return []
+    after = change.action.content.decode(errors="replace").splitlines()
+    lines = unified_diff((change.before or "").splitlines(), after, n=0, lineterm="")
+    return [line for line in islice(lines, 2, None) if not line.startswith("@@")]
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,41 @@ What is done with many hosts: plan, set up the server, join, remove; one row per
 Nothing here raises for what is wrong with a host: that is in its row.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hitscanner.domain.inventory import Inventory
-from hitscanner.infra.remote import Remote
+from hitscanner.errors import HitscannerError, UsageError
+from hitscanner.infra.remote import ConnectionLostError, Remote, RemoteError
+from hitscanner.provision import removal
+from hitscanner.provision.apply import StepError, Work, apply_plan
+from hitscanner.provision.bundle import Bundle, read_bundle
+from hitscanner.provision.causes import by_name
+from hitscanner.provision.desired import (
+    Desired,
+    Registry,
+    Surroundings,
+    desired_host,
+    is_address,
+)
+from hitscanner.provision.facts import ClusterFacts, Facts, gather, gather_cluster
+from hitscanner.provision.locks import LockedError, centre_lock, host_lock
 from hitscanner.provision.model import HostPlan, HostResult
+from hitscanner.provision.phases.k3s import extra_files
+from hitscanner.provision.phases.registry import docker_ca
+from hitscanner.provision.plan import plan_host
+from hitscanner.provision.shared import SharedRemote
 
 Open = Callable[[str], AbstractAsyncContextManager[Remote]]
 """Connects to the host of that name (server or vantage point)."""
+
+BACK_S = 45.0
+"""How long we look for a host that vanished, to tell a restart from a cut."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +60,56 @@ class Site:
     deadline_s: float = 600.0
     """Per host."""
 
+    say: Callable[[str, str], None] = lambda _host, _line: None
+    """Told of each change as it begins: host, line."""
+
+
+@dataclass
+class Survey:
+    """What one run knows beside its hosts: the server, the cluster, the bundle, who is who."""
+
+    site: Site
+    around: Surroundings
+    server: Remote | None = None
+    """Open for the whole run; None where it cannot be reached."""
+
+    server_error: RemoteError | None = None
+    machine_ids: dict[str, str] = field(default_factory=dict)
+    works: dict[str, Work] = field(default_factory=dict)
+
+    def desired(self, name: str) -> Desired:
+        """Say what the inventory wants of a host, with all that is known of the others."""
+        return desired_host(self.site.inventory, name, self.around)
+
+    def with_identity(self, desired: Desired, facts: Facts) -> Desired:
+        """Add the machine ids of the others; the first host of a run with an id keeps it."""
+        known = {node.machine_id: node.name for node in desired.cluster.nodes if node.machine_id}
+        twin = self.machine_ids.setdefault(facts.machine_id, desired.name)
+        return replace(desired, machine_ids=known | {facts.machine_id: twin})
+
+    async def look(self, remote: Remote, name: str) -> tuple[Desired, Facts]:
+        """Gather the facts of a host, and what is wanted of it in their light."""
+        desired = self.desired(name)
+        more = extra_files(desired)
+        if desired.registry:
+            more.append(docker_ca(desired.registry.name))
+        server = desired.server_address if desired.role == "agent" else None
+        facts = await gather(remote, server, more)
+        return self.with_identity(desired, facts), facts
+
 
 async def plan_hosts(
     site: Site, names: Sequence[str], only: str | None = None
 ) -> list[HostPlan | HostResult]:
     """Look at hosts and say what would change; a host that cannot be reached gives its result."""
-    raise NotImplementedError
+    plans: dict[str, HostPlan] = {}
+
+    async def work(survey: Survey, name: str, remote: Remote) -> HostResult:
+        plans[name] = plan_host(*await survey.look(remote, name), only)
+        return HostResult(name, "unchanged")
+
+    results = await _each(site, names, work, locked=False)
+    return [plans.get(result.host, result) if result.is_good else result for result in results]
 
 
 async def apply_hosts(
@@ -51,12 +119,253 @@ async def apply_hosts(
     Make hosts as they shall be: the server first, then agents, joined where they are not yet.
 
     The token of a join is minted on the server, lives 15 minutes, and is revoked after Ready.
+
+    Raises:
+        UsageError: when the inventory or the bundle is not good for any host.
     """
-    raise NotImplementedError
+
+    async def work(survey: Survey, name: str, remote: Remote) -> HostResult:
+        desired, facts = await survey.look(remote, name)
+        plan = plan_host(desired, facts, only)
+        if plan.refusals:
+            return _refused(plan)
+        server = remote if desired.role == "server" else survey.server
+        return await _carry_out(survey, plan, remote, server, facts)
+
+    server_name = site.inventory.server.name if site.inventory.server else None
+    first = [name for name in names if name == server_name]
+    rest = [name for name in names if name != server_name]
+    results = await _each(site, first, work) if first else []
+    return results + (await _each(site, rest, work) if rest else [])
 
 
 async def remove_hosts(
     site: Site, names: Sequence[str], *, force: bool = False
 ) -> list[HostResult]:
-    """Drain, delete the node with its password, uninstall; with *force* also when unreachable."""
-    raise NotImplementedError
+    """
+    Drain, delete the node with its password, uninstall; with *force* also when unreachable.
+
+    Raises:
+        UsageError: when the server is among *names*.
+    """
+    if site.inventory.server and site.inventory.server.name in names:
+        raise UsageError("the server is not removed by this; see docs/fleet.md")
+
+    async def work(survey: Survey, name: str, remote: Remote) -> HostResult:
+        desired, facts = await survey.look(remote, name)
+        plan = removal.plan_removal(desired, facts)
+        return await _carry_out(survey, plan, remote, survey.server, facts)
+
+    results = await _each(site, names, work)
+    lost = [result.host for result in results if result.state == "unreachable"]
+    if not (force and lost):
+        return results
+    gone = {result.host: result for result in await _forget(site, lost)}
+    return [gone.get(result.host, result) for result in results]
+
+
+async def survey_host(
+    site: Site, name: str, remote: Remote, cluster: ClusterFacts
+) -> tuple[Desired, Facts, HostPlan]:
+    """
+    Look at one open host and plan it, with the cluster's nodes as the caller knows them.
+
+    Raises:
+        RemoteError: when the host cannot be worked on.
+    """
+    around = Surroundings(
+        _bundle_if_there(site), _registry(site), cluster, await _resolve(site.inventory)
+    )
+    desired, facts = await Survey(site, around).look(remote, name)
+    return desired, facts, plan_host(desired, facts)
+
+
+async def _forget(site: Site, names: Sequence[str]) -> list[HostResult]:
+    """Delete the nodes of hosts that nobody can reach; what is on them stays there."""
+    async with AsyncExitStack() as stack:
+        survey = await _survey(site, stack)
+        results = []
+        for name in names:
+            plan = removal.plan_removal(survey.desired(name), None)
+            if survey.server is None:
+                results.append(_no_server(survey, name))
+                continue
+            try:
+                result = await _carry_out(survey, plan, survey.server, survey.server, None)
+            except RemoteError as error:
+                result = _failed(name, error, ())
+            results.append(result)
+        return results
+
+
+async def _survey(site: Site, stack: AsyncExitStack) -> Survey:
+    """Open the server for the run and ask what nodes there are; it may not be there yet."""
+    if site.inventory.server is None:
+        raise UsageError(f"{site.inventory.source}: a cluster needs a server; add [server]")
+    bundle, resolved = _bundle_if_there(site), await _resolve(site.inventory)
+    survey = Survey(site, Surroundings(bundle, _registry(site), resolved=resolved))
+    try:
+        server = await stack.enter_async_context(site.open(site.inventory.server.name))
+        survey.server = SharedRemote(server)
+        cluster = await gather_cluster(survey.server)
+    except RemoteError as error:
+        survey.server, survey.server_error = None, error
+        return survey
+    survey.around = replace(survey.around, cluster=cluster)
+    return survey
+
+
+Task = Callable[[Survey, str, Remote], Awaitable[HostResult]]
+
+
+async def _each(
+    site: Site, names: Sequence[str], task: Task, *, locked: bool = True
+) -> list[HostResult]:
+    """Run *task* on every host, so many at once, each by its deadline; the order is kept."""
+    slots = asyncio.Semaphore(site.parallel)
+    async with AsyncExitStack() as stack:
+        survey = await _survey(site, stack)
+        for name in names:
+            survey.desired(name)  # what is wrong with the inventory comes up before any work
+
+        async def one(name: str) -> HostResult:
+            async with slots:
+                return await _one(survey, name, task, locked=locked)
+
+        return list(await asyncio.gather(*(one(name) for name in dict.fromkeys(names))))
+
+
+async def _one(survey: Survey, name: str, task: Task, *, locked: bool) -> HostResult:
+    """Do one host's work behind its locks, and turn whatever comes into its row."""
+    site, begun = survey.site, time.monotonic()
+    opened = False
+    try:
+        async with asyncio.timeout(site.deadline_s), AsyncExitStack() as stack:
+            if locked:
+                stack.enter_context(centre_lock(site.locks / "lock", name, site.actor))
+            remote = await stack.enter_async_context(site.open(name))
+            opened = True
+            if locked:
+                lock = host_lock(remote, site.locks, site.actor, site.deadline_s)
+                await stack.enter_async_context(lock)
+            result = await task(survey, name, remote)
+    except LockedError as error:
+        result = HostResult(name, "refused", error.cause, error.remedy, error.what)
+    except RemoteError as error:
+        state = _failed(name, error, ())
+        result = state if opened else replace(state, state="unreachable")
+    except TimeoutError:
+        result = _timed_out(survey, name)
+    except HitscannerError as error:
+        result = HostResult(name, "failed", "step-failed", "mend it, run it again", str(error))
+    return replace(result, duration_s=time.monotonic() - begun)
+
+
+async def _carry_out(
+    survey: Survey, plan: HostPlan, remote: Remote, server: Remote | None, facts: Facts | None
+) -> HostResult:
+    """Apply a plan and make its row: what was done stays in it, whatever came then."""
+    site, host = survey.site, plan.host
+    if not plan.changes:
+        return HostResult(host, "unchanged", warnings=plan.warnings)
+    if server is None:
+        return _no_server(survey, host)
+    applied = dict(facts.applied) if facts else {}
+    work = Work(remote, server, applied, say=lambda line: site.say(host, line))
+    survey.works[host] = work
+    try:
+        await apply_plan(work, plan)
+    except ConnectionLostError as error:
+        result = await _after_loss(site, error, facts)
+    except RemoteError as error:
+        result = _failed(host, error, ())
+    else:
+        result = HostResult(host, "changed")
+    return replace(result, changed=tuple(work.changed), warnings=plan.warnings)
+
+
+async def _after_loss(site: Site, error: ConnectionLostError, facts: Facts | None) -> HostResult:
+    """Tell a host that was restarted from a connection that was cut, by looking once more."""
+    result = _failed(error.host, error, ())
+    end = time.monotonic() + BACK_S
+    while facts is not None and time.monotonic() < end:
+        try:
+            async with site.open(facts.host) as remote:
+                now = await gather(remote)
+        except HitscannerError:
+            await asyncio.sleep(1)
+            continue
+        if now.boot != facts.boot:
+            cause = by_name("rebooted")
+            return replace(result, cause=cause.name, remedy=cause.remedy, detail=cause.means)
+        break
+    return result
+
+
+def _refused(plan: HostPlan) -> HostResult:
+    first = plan.refusals[0]
+    what = "; ".join(refusal.says for refusal in plan.refusals)
+    return HostResult(plan.host, "refused", first.cause, first.remedy, what, warnings=plan.warnings)
+
+
+def _failed(host: str, error: RemoteError, changed: tuple[str, ...]) -> HostResult:
+    cause = error.why.name if isinstance(error, StepError) else error.cause
+    return HostResult(host, "failed", cause, error.remedy, error.what, changed)
+
+
+def _timed_out(survey: Survey, host: str) -> HostResult:
+    """Say what was waited for when the time was over, if a journal told."""
+    work = survey.works.get(host)
+    cause, line = (work.latest if work else None) or (by_name("timed-out"), "")
+    what = f"no end within {survey.site.deadline_s:.0f} s" + (f": {line}" if line else "")
+    changed = tuple(work.changed) if work else ()
+    return HostResult(host, "timed-out", cause.name, cause.remedy, what, changed)
+
+
+def _no_server(survey: Survey, host: str) -> HostResult:
+    error = survey.server_error
+    what = str(error) if error else "the server is not reached"
+    return HostResult(host, "refused", "server-down", by_name("server-down").remedy, what)
+
+
+def _bundle_if_there(site: Site) -> Bundle | None:
+    """No bundle, no k3s from us: hosts keep what they have, and new ones are refused."""
+    return read_bundle(site.bundle) if site.bundle.is_dir() else Bundle()
+
+
+def _registry(site: Site) -> Registry | None:
+    """
+    Read what belongs to the registry of the inventory, relative to its folder.
+
+    Raises:
+        UsageError: when a file of it is missing or not USER:PASSWORD.
+    """
+    platform = site.inventory.platform
+    if platform.registry is None:
+        return None
+    folder = Path(site.inventory.source).parent
+    try:
+        ca = (folder / platform.registry_ca).read_bytes() if platform.registry_ca else None
+        text = (folder / platform.registry_auth).read_text() if platform.registry_auth else ""
+    except OSError as error:
+        raise UsageError(f"registry: {error.filename}: {error.strerror}; put it there") from None
+    user, colon, password = text.strip().partition(":")
+    if text and not (user and colon and password):
+        raise UsageError(f"{folder / str(platform.registry_auth)}: write USER:PASSWORD into it")
+    return Registry(platform.registry, ca, (user, password) if text else None)
+
+
+async def _resolve(inventory: Inventory) -> dict[str, str]:
+    """Look up the host names of the inventory; one that does not resolve is left out."""
+    hosts = (*([inventory.server] if inventory.server else []), *inventory.vantage_points)
+    names = [str(host.address) for host in hosts if host.address and not is_address(host.address)]
+    loop = asyncio.get_running_loop()
+
+    async def look_up(name: str) -> tuple[str, str]:
+        try:
+            found = await loop.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)
+        except OSError:
+            return name, name
+        return name, min(str(info[4][0]) for info in found)
+
+    return dict(await asyncio.gather(*map(look_up, names)))

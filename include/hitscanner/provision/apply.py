@@ -1,0 +1,185 @@
+"""Carry out a plan on one host: each change made, then looked at again; what failed has a cause."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from hitscanner.infra.remote import Done, Remote, RemoteError
+from hitscanner.provision import watched
+from hitscanner.provision.causes import Cause, by_name, classify, redact
+from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, Start, Upload
+
+POLL_S = 1.0
+CERTAIN_AFTER_S = 8.0
+"""How long a final cause must be the latest word of a journal before we believe it."""
+
+TOKEN = re.compile(r"K10[0-9a-f]{64}::(?P<id>[a-z0-9]{6})\.[a-z0-9]{16}")
+"""The secure format only: the short one is sent to whoever answers (k3s, `k3s token`)."""
+
+
+class StepError(RemoteError):
+    """A change could not be made; `cause` is of `causes.py`."""
+
+    def __init__(self, host: str, cause: Cause, what: str) -> None:
+        super().__init__(host, what, cause.remedy)
+        self.why = cause
+
+
+@dataclass
+class Work:
+    """One host under work."""
+
+    remote: Remote
+    server: Remote
+    """Where tokens are minted and nodes are looked at; the host itself when it is the server."""
+
+    applied: dict[str, str]
+    """What the host keeps in applied.json."""
+
+    say: Callable[[str], None] = lambda _: None
+    changed: list[str] = field(default_factory=list)
+    latest: tuple[Cause, str] | None = None
+    """What the journal last said while we waited."""
+
+    token_ids: list[str] = field(default_factory=list)
+
+
+async def apply_plan(work: Work, plan: HostPlan) -> None:
+    """
+    Make every change of *plan*, in order; `work.changed` tells how far it came.
+
+    Raises:
+        StepError: at the first change that cannot be made or does not hold.
+        RemoteError: when the host cannot be worked on any more.
+    """
+    try:
+        for change in plan.changes:
+            work.say(f"{change.phase}: {change.says}")
+            await _make(work, change)
+            work.changed.append(f"{change.phase}: {change.says}")
+    finally:
+        await _revoke(work)
+
+
+async def _make(work: Work, change: Change) -> None:
+    remote = work.remote
+    match change.action:
+        case Run(script, timeout_s, is_on_server):
+            where = work.server if is_on_server else remote
+            _check(work, change, await where.run(script, timeout_s=timeout_s))
+        case Put(path, content, mode):
+            await remote.put(path, content, mode)
+        case Upload(path, source, _, mode):
+            await remote.put(path, source, mode)
+        case JoinToken():
+            await _put_token(work, change.action)
+        case Start():
+            await _start(work, change.action)
+    if change.verify:
+        _check(work, change, await remote.run(change.verify, timeout_s=60), "does not hold: ")
+    if change.record:
+        name, digest = change.record
+        work.applied[name] = digest
+        content = json.dumps(work.applied, indent=1, sort_keys=True).encode() + b"\n"
+        await remote.put(watched.APPLIED, content)
+
+
+def _check(work: Work, change: Change, done: Done, what: str = "") -> None:
+    if done.is_good:
+        return
+    said = done.err.strip() or done.out.strip()
+    found = classify(said)
+    cause = (
+        found[0] if found else by_name("packages" if change.phase == "packages" else "step-failed")
+    )
+    last = redact((said.splitlines() or [f"exit status {done.status}"])[-1])[:300]
+    raise StepError(work.remote.name, cause, f"{change.says}: {what}{last}")
+
+
+async def _put_token(work: Work, action: JoinToken) -> None:
+    """Mint on the server, put on the host; the token is nowhere else than in this function."""
+    host = work.remote.name
+    script = f"{watched.K3S} token create --ttl {action.ttl_s}s --description {host}"
+    done = await work.server.run(script, timeout_s=60)
+    found = TOKEN.search(done.out)
+    if not done.is_good or found is None:
+        said = redact((done.err.strip().splitlines() or ["no token was printed"])[-1])[:300]
+        raise StepError(host, by_name("server-down"), f"the server cannot mint a token: {said}")
+    work.token_ids.append(found["id"])
+    await work.remote.put(action.path, found[0].encode() + b"\n", 0o600)
+
+
+async def _revoke(work: Work) -> None:
+    """Delete the tokens of this run, whatever became of it; they expire by themselves anyhow."""
+    while work.token_ids:
+        script = f"{watched.K3S} token delete {work.token_ids.pop()}"
+        with suppress(RemoteError):
+            await work.server.run(script, timeout_s=30)
+
+
+async def _start(work: Work, action: Start) -> None:
+    """
+    Restart without blocking and watch: state, journal, and the server's word.
+
+    `systemctl restart` itself would wait for ever where a token is bad (Type=notify).
+    """
+    script = (
+        f"journalctl --unit {action.unit} --lines 0 --show-cursor --quiet 2>/dev/null"
+        " | sed -n 's/^-- cursor: //p'"
+    )
+    cursor = (await work.remote.run(script)).out.strip()
+    begin = (
+        f"set -e\nsystemctl daemon-reload\nsystemctl enable --quiet {action.unit}\n"
+        f"systemctl reset-failed {action.unit} 2>/dev/null || true\n"
+        f"systemctl restart --no-block {action.unit}"
+    )
+    done = await work.remote.run(begin)
+    if not done.is_good:
+        raise StepError(work.remote.name, by_name("step-failed"), redact(done.err.strip()[-300:]))
+    await _watch(work, action, cursor)
+
+
+async def _watch(work: Work, action: Start, cursor: str) -> None:
+    """Wait until the unit is active and the server calls it ready, or a cause is certain."""
+    begun = time.monotonic()
+    certain_at: float | None = None
+    while time.monotonic() - begun < action.timeout_s:
+        is_active, journal = await _look(work.remote, action.unit, cursor)
+        if is_active and (await work.server.run(action.ready, timeout_s=40)).is_good:
+            return
+        work.latest = classify(journal)
+        if work.latest is None or not work.latest[0].is_final:
+            certain_at = None
+        elif certain_at is None:
+            certain_at = time.monotonic() + CERTAIN_AFTER_S
+        elif time.monotonic() > certain_at:
+            break
+        await asyncio.sleep(POLL_S)
+    cause, line = await _conclude(work, journal)
+    raise StepError(work.remote.name, cause, f"{action.unit} does not become ready: {line}")
+
+
+async def _look(remote: Remote, unit: str, cursor: str) -> tuple[bool, str]:
+    after = f"--after-cursor '{cursor}'" if cursor else ""
+    done = await remote.run(
+        f"systemctl show --property ActiveState --value {unit}\n"
+        f"journalctl --unit {unit} {after} --lines 200 --output cat --no-pager --quiet 2>/dev/null"
+    )
+    state, _, journal = done.out.partition("\n")
+    return state == "active", journal
+
+
+async def _conclude(work: Work, journal: str) -> tuple[Cause, str]:
+    """Name the cause; the server knows whether a rejected token has merely run out."""
+    lines = journal.strip().splitlines() or ["its journal is empty"]
+    cause, line = work.latest or (by_name("not-ready"), redact(lines[-1])[:300])
+    if cause.name == "token-rejected" and work.token_ids:
+        listed = await work.server.run(f"{watched.K3S} token list", timeout_s=40)
+        rows = [row for row in listed.out.splitlines() if row.startswith(work.token_ids[-1])]
+        if listed.is_good and (not rows or "<expired>" in rows[0] or "<invalid>" in rows[0]):
+            return by_name("token-expired"), line
+    return cause, line
