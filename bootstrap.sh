@@ -15,12 +15,16 @@ Commands:
               --min-vp-ratio R     publish only if this share of vantage points is whole
               --json               end with one JSON object
   local     the same, staying up: Airflow on 127.0.0.1   [--port N]
+  cluster   set up the k3s server of $HITSCANNER_HOME/inventory.toml, here or over SSH, and say
+            how hosts join it; a second time changes nothing
+              --json               end with one JSON object
   setup     install what is missing and build, nothing else   [--dev]
-  down      remove what the others made on this machine
+  down      remove what the others made: Airflow, the simulated Internet, the k3s server
 
 Options of every command:
   --dry-run      print the steps and what each would do
   --only STEP    do one step: packages | venv | transform
+                 of cluster: preflight | packages | venv | server
   --help
 
 Exit codes: 0 done, 1 bad input or missing tool, 2 done in part, 3 failed
@@ -36,7 +40,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 main() {
     HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-    PYTHON_MIN='' RUST_MIN='' UV_VERSION=''
+    PYTHON_MIN='' RUST_MIN='' UV_VERSION='' K3S_VERSION=''
     # shellcheck source=versions.env disable=SC1091 # read beside this file
     . "$HERE/versions.env"
     CACHE=${HITSCANNER_CACHE:-$HOME/.cache/hitscanner}
@@ -48,6 +52,7 @@ main() {
     shift
     case $command in
         demo | local) run_with_hitscanner "$command" "$@" ;;
+        cluster) cluster_command "$@" ;;
         setup) setup_command "$@" ;;
         down) down_command "$@" ;;
         -h | --help | help) usage ;;
@@ -139,16 +144,19 @@ step_packages() {
         have rclone || missing="$missing rclone"
         have chromium || ! packaged chromium || missing="$missing chromium fonts-dejavu-core"
     fi
-    [ -n "$missing" ] || return 0
-    have apt-get || die "missing:$missing; install them with this system's package manager"
-    [ "$(id -u)" -eq 0 ] || [ -n "$DRY_RUN" ] ||
-        die "missing:$missing; run as root, or: sudo apt-get install$missing"
-    say "installing$missing"
-    change apt-get -qq update || die "apt-get update failed; check the network and try again"
     # shellcheck disable=SC2086 # a list of names
-    change env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
-        $missing >&2 || die "apt-get could not install$missing; the reason is above"
+    [ -z "$missing" ] || install_packages $missing
     [ -n "$DRY_RUN" ] || rust_works || die_rust
+}
+
+install_packages() {
+    have apt-get || die "missing: $*; install them with this system's package manager"
+    [ "$(id -u)" -eq 0 ] || [ -n "$DRY_RUN" ] ||
+        die "missing: $*; run as root, or: sudo apt-get install $*"
+    say "installing $*"
+    change apt-get -qq update || die "apt-get update failed; check the network and try again"
+    change env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends \
+        "$@" >&2 || die "apt-get could not install $*; the reason is above"
 }
 
 packaged() { apt-cache show "$1" >/dev/null 2>&1; }
@@ -232,6 +240,93 @@ step_transform() {
     cp "$built" "$installed.new" && mv "$installed.new" "$installed"
 }
 
+# The least that DAGs cannot do for themselves, in order; each may be run alone and again.
+CLUSTER_STEPS='
+preflight
+packages
+venv
+server
+'
+
+cluster_command() {
+    JSON=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --dry-run) DRY_RUN=1 ;;
+            --json) JSON=--json ;;
+            --only)
+                [ $# -gt 1 ] || die "--only needs a step: $(list_steps)"
+                ONLY=$2
+                shift
+                ;;
+            -h | --help) usage && return ;;
+            *) die "unknown option '$1' of cluster; see ./bootstrap.sh --help" ;;
+        esac
+        shift
+    done
+    HOME_OF_FLEET=${HITSCANNER_HOME:-$HERE/.hitscanner/cluster}
+    HITSCANNER_HOME=$HOME_OF_FLEET
+    export HITSCANNER_HOME
+    case " $(list_steps), " in
+        *" ${ONLY:-preflight}, "*) ;;
+        *) die "unknown step '$ONLY' of cluster; there are: $(list_steps)" ;;
+    esac
+    for step in $CLUSTER_STEPS; do
+        if wanted "$step"; then "cluster_$step"; fi
+    done
+    [ -n "$ONLY$DRY_RUN" ] || cluster_next
+}
+
+list_steps() {
+    # shellcheck disable=SC2086 # a list of words
+    printf '%s, ' $CLUSTER_STEPS | sed 's/, $//'
+}
+
+# What a shell can see; the rest is looked at by `hitscanner fleet`, with a cause for each refusal.
+cluster_preflight() {
+    inventory=$HOME_OF_FLEET/inventory.toml
+    [ -f "$inventory" ] ||
+        die "$inventory is missing; copy inventory.sample.toml there and edit it"
+    grep -q '^\[server\]' "$inventory" ||
+        die "$inventory has no [server]; add one as in inventory.sample.toml"
+    bundle=$HOME_OF_FLEET/bundle
+    found=''
+    for binary in "$bundle"/k3s-amd64 "$bundle"/k3s-arm64; do
+        if [ -f "$binary" ]; then found=1; fi
+    done
+    [ -n "$found" ] || die "there is no k3s in $bundle; put the release files of k3s $K3S_VERSION" \
+        "there as k3s-amd64 and k3s-arm64, their images into images/, and run in it:" \
+        "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | xargs sha256sum > SHA256SUMS"
+    [ -f "$bundle/SHA256SUMS" ] || die "$bundle/SHA256SUMS is missing; run in $bundle:" \
+        "find . -type f ! -name SHA256SUMS | sed 's,^./,,' | xargs sha256sum > SHA256SUMS"
+}
+
+# Neither scamper nor Rust: the server probes nothing, and its programs come as images.
+cluster_packages() { python_works || install_packages python3-venv python3-pip; }
+
+cluster_venv() { step_venv; }
+
+cluster_server() {
+    if [ -n "$DRY_RUN" ] && [ ! -x "$VENV/bin/hitscanner" ]; then
+        say "would run: hitscanner fleet apply --hosts server"
+        return 0
+    fi
+    # shellcheck disable=SC2086 # options that may be absent
+    "$VENV/bin/hitscanner" fleet apply --hosts server ${DRY_RUN:+--dry-run} $JSON || {
+        code=$?
+        say "the server is not up; its line above has the cause and the remedy (docs/runbook.md)"
+        exit "$code"
+    }
+}
+
+cluster_next() {
+    say "the server is up; kubeconfig: $HOME_OF_FLEET/cluster/kubeconfig"
+    say "next, with HITSCANNER_HOME=$HOME_OF_FLEET:"
+    say "  $VENV/bin/hitscanner local"
+    say "  $HOME_OF_FLEET/airflow/bin/airflow dags trigger join_agent --conf" \
+        "'{\"hosts\": [\"all\"], \"dry_run\": false}'"
+}
+
 down_command() {
     for argument; do
         case $argument in
@@ -239,12 +334,11 @@ down_command() {
             *) die "unknown option '$argument' of down; see ./bootstrap.sh --help" ;;
         esac
     done
-    if [ -x "$VENV/bin/hitscanner" ]; then
-        if [ -n "$DRY_RUN" ]; then
-            "$VENV/bin/hitscanner" down --dry-run
-        else
-            "$VENV/bin/hitscanner" down
-        fi
+    [ -x "$VENV/bin/hitscanner" ] || return 0
+    "$VENV/bin/hitscanner" down ${DRY_RUN:+--dry-run}
+    # Unless told which, both homes that the others use.
+    if [ -z "${HITSCANNER_HOME:-}" ] && [ -d "$HERE/.hitscanner/cluster" ]; then
+        HITSCANNER_HOME=$HERE/.hitscanner/cluster "$VENV/bin/hitscanner" down ${DRY_RUN:+--dry-run}
     fi
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from hitscanner import __version__
-from hitscanner.commands import control, diff, drives, here, importing, look, measure
+from hitscanner.commands import control, diff, drives, fleet, here, importing, look, measure
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
 
@@ -28,7 +28,7 @@ look.cycles.command("reprocess")(importing.cycles_reprocess)
 look.cycles.command("prune")(importing.cycles_prune)
 app.add_typer(look.cycles, name="cycles")
 app.add_typer(look.inventory, name="inventory")
-app.add_typer(look.fleet, name="fleet")
+app.add_typer(fleet.app, name="fleet")
 simulator.command("rehearse")(here.demo)
 app.add_typer(simulator, name="simulator")
 app.add_typer(drives.app, name="drives")

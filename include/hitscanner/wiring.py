@@ -262,7 +262,7 @@ def pipeline(settings: Settings | None = None, connections: Connections | None =
     return Pipeline(settings, FolderStore(settings.store), connections or FileConnections())
 
 
-def fleet(settings: Settings | None = None, actor: str = "hitscanner") -> "Fleet":
+def fleet(settings: Settings | None = None, parallel: int = 8) -> "Fleet":
     """Build the fleet of this installation: its inventory, the way to its hosts, its cluster."""
     from hitscanner.fleet.facade import Fleet  # asyncssh costs a second
     from hitscanner.infra.kube import KubeApi
@@ -277,7 +277,7 @@ def fleet(settings: Settings | None = None, actor: str = "hitscanner") -> "Fleet
         host = inventory.host(name)
         return open_remote(host, keys, inventory.host(host.jump) if host.jump else None)
 
-    site = Site(inventory, open_host, settings.bundle, settings.cluster, actor=actor)
+    site = Site(inventory, open_host, settings.bundle, settings.cluster, parallel=parallel)
     return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
 
 

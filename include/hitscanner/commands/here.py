@@ -12,7 +12,7 @@ from hitscanner import local_airflow
 from hitscanner.commands.answer import Json, answer, console
 from hitscanner.errors import UsageError
 from hitscanner.settings import REPOSITORY, Settings, child_environment
-from hitscanner.wiring import pipeline
+from hitscanner.wiring import fleet, pipeline
 
 # The simulator's libraries and the report's cost a second: imported by the commands that need them.
 
@@ -89,7 +89,7 @@ def local(port: Port = local_airflow.DEFAULT_PORT, *, as_json: Json = False) -> 
 
 
 def down(*, dry_run: DryRun = False, as_json: Json = False) -> None:
-    """Stop Airflow and take the simulated Internet down; results stay."""
+    """Stop Airflow, take the simulated Internet and the k3s server down; results stay."""
     from hitscanner.simulator import lifecycle
 
     settings = Settings.from_environment()
@@ -99,6 +99,8 @@ def down(*, dry_run: DryRun = False, as_json: Json = False) -> None:
         "take the simulated Internet down": lambda: lifecycle.down(settings.simulator),
         "remove scratch files": lambda: shutil.rmtree(settings.scratch, ignore_errors=True),
     }
+    if (settings.cluster / "kubeconfig").is_file():
+        steps["take the k3s server down"] = lambda: fleet(settings).take_down()
     for says, step in steps.items():
         out.print(f"would {says}" if dry_run else says)
         if not dry_run:

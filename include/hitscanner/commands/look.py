@@ -1,4 +1,4 @@
-"""Look at what there is: cycles, inventory, lists, fleet. Nothing here changes anything."""
+"""Look at what there is: cycles, inventory, lists. Nothing here changes anything."""
 
 import json
 from typing import Annotated, Any
@@ -17,13 +17,12 @@ from hitscanner.wiring import Pipeline, pipeline
 cycles = typer.Typer(no_args_is_help=True, help="Finished and running cycles.")
 inventory = typer.Typer(no_args_is_help=True, help="The vantage points.")
 lists = typer.Typer(no_args_is_help=True, help="Target lists and the do-not-probe list.")
-fleet = typer.Typer(no_args_is_help=True, help="The vantage points as they are.")
 
 
 @cycles.command("list")
 def cycles_list(*, as_json: Json = False) -> None:
     """List the cycles with their states."""
-    manifests = _manifests(pipeline())
+    manifests = read_manifests(pipeline())
     rows = [_cycle_row(manifest) for manifest in manifests]
     show(["list", "cycle", "state", "assigned", "done", "missing"], rows, is_json=as_json)
     answer({"cycles": rows}, is_json=as_json)
@@ -87,25 +86,7 @@ def lists_check(*, as_json: Json = False) -> None:
     answer(result, is_json=as_json)
 
 
-@fleet.command("status")
-def fleet_status(*, as_json: Json = False) -> None:
-    """Show what each vantage point brought in its last cycle."""
-    steps = pipeline()
-    last = {
-        shard.vp: {"cycle": f"{m.list}/{m.cycle}", "state": shard.state, "cause": shard.cause or ""}
-        for m in _manifests(steps)
-        if m.outcome
-        for shard in m.outcome.shards
-    }
-    never = {"cycle": "", "state": "never measured", "cause": ""}
-    rows = [
-        {"name": vp.name, **last.get(vp.name, never)} for vp in steps.inventory().vantage_points
-    ]
-    show(["name", "cycle", "state", "cause"], rows, is_json=as_json)
-    answer({"vantage_points": rows}, is_json=as_json)
-
-
-def _manifests(steps: Pipeline) -> list[CycleManifest]:
+def read_manifests(steps: Pipeline) -> list[CycleManifest]:
     """Give all manifests, oldest first."""
     found = [
         read_manifest(steps.store, cycle)

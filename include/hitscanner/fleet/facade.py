@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -9,10 +10,10 @@ from typing import Any, TypeVar
 
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.node_labels import describe, drift
-from hitscanner.errors import UsageError
+from hitscanner.errors import ProvisioningFailedError, UsageError
 from hitscanner.fleet.check import check_cluster, check_hosts, labels_wanted
 from hitscanner.fleet.kubeconfig import fetch_kubeconfig
-from hitscanner.fleet.rows import CLUSTER, Row
+from hitscanner.fleet.rows import CLUSTER, Row, sentence
 from hitscanner.infra import kube, kube_pods
 from hitscanner.infra.kube import Api, ClusterError, Node
 from hitscanner.infra.remote import RemoteError
@@ -112,6 +113,12 @@ class Fleet:
         [row] = self._apply(self.names([host]))
         return row
 
+    def join_all(self, wanted: Sequence[str], images: Sequence[str] = ()) -> list[Row]:
+        """Bring hosts in side by side, and prove each that came."""
+        rows = self._apply(self.names(wanted))
+        with ThreadPoolExecutor(self.site.parallel) as pool:
+            return list(pool.map(partial(self._then_prove, images), rows))
+
     def prove(self, host: str, images: Sequence[str] = ()) -> Row:
         """Label the host's node, pull *images* onto it, and run a pod there."""
         return self._timed(host, lambda: self._prove(host, images))
@@ -131,6 +138,27 @@ class Fleet:
         if not row.is_good:
             return row
         return row.then(Row.of(_run(operations.remove_hosts(self.site, [name]))[0]))
+
+    def take_down(self) -> None:
+        """
+        Uninstall the server, once every host has left it, and forget its kubeconfig.
+
+        Raises:
+            UsageError: while hosts are joined: they would lose their cluster.
+            ProvisioningFailedError: when the server is not gone.
+        """
+        server = self.site.inventory.server
+        assert server is not None
+        joined = sorted(set(self.nodes()) - {server.name})
+        if joined:
+            raise UsageError(
+                f"{', '.join(joined)} still joined to {server.name}; remove them first:"
+                " hitscanner fleet remove --hosts all"
+            )
+        row = Row.of(_run(operations.remove_hosts(self.site, [server.name]))[0])
+        if not row.is_good:
+            raise ProvisioningFailedError(sentence(row))
+        (self.settings.cluster / "kubeconfig").unlink(missing_ok=True)
 
     def check(self, wanted: Sequence[str]) -> list[Row]:
         """Look at hosts for everything that is not as it should be; change nothing."""
@@ -171,6 +199,9 @@ class Fleet:
 
     def _fetch_kubeconfig(self, name: str) -> list[str]:
         return _run(fetch_kubeconfig(self.site, name, self.settings.cluster / "kubeconfig"))
+
+    def _then_prove(self, images: Sequence[str], row: Row) -> Row:
+        return row.then(self.prove(row.host, images)) if row.is_good else row
 
     def _prove(self, host: str, images: Sequence[str]) -> list[str]:
         node = self._ready(host)

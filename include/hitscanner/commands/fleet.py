@@ -1,0 +1,221 @@
+"""The fleet: plan, apply, join, label, check, remove; one row per host, exit 2 if some failed."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hitscanner.commands.answer import Json, answer, console
+from hitscanner.commands.look import read_manifests, show
+from hitscanner.errors import HitscannerError, UsageError
+from hitscanner.fleet.rows import GOOD, Row, exit_code, summary
+from hitscanner.wiring import fleet as build
+from hitscanner.wiring import pipeline
+
+if TYPE_CHECKING:
+    from hitscanner.fleet.facade import Fleet
+
+app = typer.Typer(no_args_is_help=True, help="The hosts: bring them in, look after them.")
+
+Hosts = Annotated[
+    list[str] | None,
+    typer.Option("--hosts", help='Names or tags, with commas; "server"; "all" (default).'),
+]
+Named = Annotated[
+    list[str], typer.Option("--hosts", help='Names or tags, with commas; "all" in so many words.')
+]
+Only = Annotated[str | None, typer.Option("--only", help="One phase, as `plan` names them.")]
+Parallel = Annotated[int, typer.Option(help="Hosts worked on at once.", min=1, max=50)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change.")]
+Image = Annotated[list[str] | None, typer.Option("--image", help="Pull it onto the hosts first.")]
+DrainS = Annotated[int, typer.Option(help="Seconds that pods get to leave.", min=0)]
+
+
+@app.command()
+def plan(
+    hosts: Hosts = None, only: Only = None, parallel: Parallel = 8, *, as_json: Json = False
+) -> None:
+    """Look at hosts and show exactly what would change; change nothing."""
+    fleet = build(parallel=parallel)
+    _check_phase(only)
+    _do(lambda: fleet.plan(_words(hosts), only), "looking at hosts", is_json=as_json)
+
+
+@app.command()
+def apply(
+    hosts: Hosts = None,
+    only: Only = None,
+    parallel: Parallel = 8,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Make the server and hosts as the inventory says: set up, joined, labelled."""
+    fleet = build(parallel=parallel)
+    _check_phase(only)
+    _do(
+        lambda: fleet.apply(_words(hosts), only, dry_run=dry_run),
+        "working on hosts",
+        is_json=as_json,
+    )
+
+
+@app.command()
+def join(
+    hosts: Named,
+    image: Image = None,
+    parallel: Parallel = 8,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Bring hosts into the cluster, label them, and run a pod on each."""
+    fleet = build(parallel=parallel)
+    names = fleet.removable(_words(hosts))
+    work = (lambda: fleet.plan(names)) if dry_run else lambda: fleet.join_all(names, image or [])
+    _do(work, f"joining {', '.join(names)}", is_json=as_json)
+
+
+@app.command()
+def label(hosts: Hosts = None, *, dry_run: DryRun = False, as_json: Json = False) -> None:
+    """Make the labels of kube nodes what the inventory says."""
+    fleet = build()
+    _do(lambda: fleet.label(_words(hosts), dry_run=dry_run), "labelling", is_json=as_json)
+
+
+@app.command()
+def check(hosts: Hosts = None, parallel: Parallel = 8, *, as_json: Json = False) -> None:
+    """Find what is wrong with hosts and cluster; change nothing, exit 2 if something is found."""
+    fleet = build(parallel=parallel)
+    words = _words(hosts)
+    fleet.names(words, with_server=True)
+    work = lambda: [*fleet.check(words), fleet.check_cluster()]  # noqa: E731 as the others above
+    _do(work, "looking at hosts", is_json=as_json)
+
+
+@app.command()
+def remove(
+    hosts: Named,
+    drain_s: DrainS = 300,
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Drain hosts, delete their nodes with their passwords, and uninstall."""
+    fleet = build()
+    names = fleet.removable(_words(hosts))
+    _do(
+        lambda: [fleet.remove(name, drain_s=drain_s, dry_run=dry_run) for name in names],
+        f"removing {', '.join(names)}",
+        is_json=as_json,
+    )
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Show each host's node in the cluster and what it brought in its last cycle."""
+    steps = pipeline()
+    last = {
+        shard.vp: {"cycle": f"{m.list}/{m.cycle}", "state": shard.state, "cause": shard.cause or ""}
+        for m in read_manifests(steps)
+        if m.outcome
+        for shard in m.outcome.shards
+    }
+    never = {"cycle": "", "state": "never measured", "cause": ""}
+    nodes = _nodes(build(steps.settings)) if steps.inventory().server else {}
+    blank = {"node": "", "version": ""}
+    rows = [
+        {"name": vp.name, **nodes.get(vp.name, blank), **last.get(vp.name, never)}
+        for vp in steps.inventory().vantage_points
+    ]
+    show(["name", "node", "version", "cycle", "state", "cause"], rows, is_json=as_json)
+    answer({"vantage_points": rows}, is_json=as_json)
+
+
+def _nodes(fleet: "Fleet") -> dict[str, dict[str, str]]:
+    """Give of each kube node whether it is Ready; nothing where the cluster cannot be asked."""
+    try:
+        nodes = fleet.nodes()
+    except HitscannerError as error:
+        console(is_json=True).print(f"the cluster is not asked: {error}", soft_wrap=True)
+        return {}
+    return {
+        name: {
+            "node": ("Ready" if node.is_ready else "NotReady")
+            + (", cordoned" if node.is_cordoned else ""),
+            "version": node.version,
+        }
+        for name, node in nodes.items()
+    }
+
+
+def _words(hosts: Sequence[str] | None) -> list[str]:
+    """
+    Split what `--hosts` was given.
+
+    >>> _words(["us-0001,jp-0001", "europe"]), _words(None)
+    (['us-0001', 'jp-0001', 'europe'], ['all'])
+    """
+    words = [word.strip() for text in hosts or ["all"] for word in text.split(",")]
+    return [word for word in words if word]
+
+
+def _check_phase(only: str | None) -> None:
+    from hitscanner.provision.plan import PHASES
+
+    if only is not None and only not in PHASES:
+        raise UsageError(f"--only {only}: there are {', '.join(PHASES)}")
+
+
+def _do(work: Callable[[], list[Row]], says: str, *, is_json: bool) -> None:
+    """Do the work, show a row for each host, and end with the exit code that they make."""
+    out = console(is_json=is_json)
+    began_at = time.monotonic()
+    if out.is_terminal:
+        with out.status(f"{says} …"):
+            rows = work()
+    else:
+        out.print(f"{says} …", soft_wrap=True)
+        rows = work()
+    for row in rows:
+        for line in row.plan:
+            out.print(_styled(line), soft_wrap=True)
+    _show(out, rows)
+    result: dict[str, Any] = {
+        "hosts": [row.to_json() for row in rows],
+        "good": sum(row.is_good for row in rows),
+        "bad": sum(not row.is_good for row in rows),
+        "wall_s": round(time.monotonic() - began_at, 1),
+    }
+    answer(result, is_json=is_json, code=exit_code(rows))
+
+
+def _show(out: Console, rows: Sequence[Row]) -> None:
+    if not out.is_terminal:  # a table is cut where a log is read
+        for line in summary(rows):
+            out.print(line, soft_wrap=True, markup=False, highlight=False)
+        return
+    table = Table("host", "state", "cause", "what", "s", caption=summary(rows)[-1])
+    for row in rows:
+        style = "green" if row.state in GOOD else "red"
+        what = "; ".join(filter(None, (row.detail, row.remedy, *row.warnings)))
+        what = what or f"{len(row.changed)} changes" * bool(row.changed)
+        table.add_row(row.host, Text(row.state, style), row.cause, what, f"{row.duration_s:.1f}")
+    out.print(table)
+
+
+def _styled(line: str) -> Text:
+    """
+    Colour a line of a plan as diffs are.
+
+    >>> _styled("      + server: https://192.0.2.1").style, _styled("us-0001: 3 changes").style
+    ('green', 'bold')
+    """
+    words = line.strip()
+    styles = {"+": "green", "-": "red", "$": "cyan", ">": "cyan", "@": "magenta"}
+    style = "bold" if not line.startswith(" ") else styles.get(words[:1], "")
+    return Text(line, style="yellow" if words.startswith(("refused", "warning")) else style)
