@@ -21,7 +21,6 @@ is a result, not an error, so nothing here has the code 2.
     │   ├── NoTargetLeftError                 every target was excluded
     │   └── DoNotProbeError                   the do-not-probe list is missing or unreadable
     ├── MeasurementFailedError       exit 3   it was started and did not succeed
-    ├── ProvisioningFailedError      exit 3   a host is not as it should be
     └── UnfinishedError              exit 3   it did not succeed yet; another try goes on
 """
 
@@ -88,12 +87,6 @@ class DoNotProbeError(UsageError):
 
 class MeasurementFailedError(HitscannerError):
     """A measurement was started and did not succeed."""
-
-    exit_code = 3
-
-
-class ProvisioningFailedError(HitscannerError):
-    """Something was changed on a host and did not come about."""
 
     exit_code = 3
 

@@ -1,5 +1,6 @@
 """Build the real thing: the one place that joins settings, infrastructure and the pipeline."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -262,7 +263,11 @@ def pipeline(settings: Settings | None = None, connections: Connections | None =
     return Pipeline(settings, FolderStore(settings.store), connections or FileConnections())
 
 
-def fleet(settings: Settings | None = None, parallel: int = 8) -> "Fleet":
+def fleet(
+    settings: Settings | None = None,
+    parallel: int = 8,
+    say: Callable[[str, str], None] = lambda host, line: print(f"{host}: {line}", flush=True),
+) -> "Fleet":
     """Build the fleet of this installation: its inventory, the way to its hosts, its cluster."""
     from hitscanner.fleet.facade import Fleet  # asyncssh costs a second
     from hitscanner.infra.kube import KubeApi
@@ -277,7 +282,7 @@ def fleet(settings: Settings | None = None, parallel: int = 8) -> "Fleet":
         host = inventory.host(name)
         return open_remote(host, keys, inventory.host(host.jump) if host.jump else None)
 
-    site = Site(inventory, open_host, settings.bundle, settings.cluster, parallel=parallel)
+    site = Site(inventory, open_host, settings.bundle, settings.cluster, parallel=parallel, say=say)
     return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
 
 

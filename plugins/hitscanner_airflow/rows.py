@@ -20,7 +20,9 @@ __all__ = ["CLUSTER", "HOST", "PARALLEL", "collect", "conclude", "leave", "param
 ROW = "row"
 """The key under which a task leaves its host's row."""
 
-MAY_PASS = frozenset({"connection-lost", "timed-out", "unreachable", "api-unreachable", "locked"})
+MAY_PASS = frozenset(
+    {"api-unreachable", "connection-lost", "locked", "rebooted", "timed-out", "unreachable"}
+)
 """Causes that another try may cure; every other one needs a person first."""
 
 HOST = "{{ task.op_kwargs['host'] }}"

@@ -77,3 +77,55 @@ def test_what_is_missing_is_named_where_there_is_no_package_manager(empty_path):
 
 def test_it_is_plain_sh():
     subprocess.run(["dash", "-n", "bootstrap.sh"], cwd=REPOSITORY, check=True)
+
+
+def prepared(home: Path, **files: str) -> dict[str, str]:
+    """Lay out a home for `cluster` with the files given; slashes are written as two underscores."""
+    for name, text in files.items():
+        path = home / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return {"HITSCANNER_HOME": str(home)}
+
+
+SERVER = '[server]\nname = "centre"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "inventory.toml is missing; copy inventory.sample.toml there and edit it"),
+        ({"inventory_dot_toml": "# none\n"}, "has no [server]; add one"),
+        ({"inventory_dot_toml": SERVER}, "put the release files of k3s v1."),
+        (
+            {"inventory_dot_toml": SERVER, "bundle__k3s-amd64": "k3s"},
+            "bundle/SHA256SUMS is missing; run in",
+        ),
+    ],
+    ids=["no inventory", "no server", "no bundle", "no sums"],
+)
+def test_a_cluster_without_what_it_needs_is_refused_with_the_remedy(tmp_path, files, words):
+    refused = bootstrap("cluster", **prepared(tmp_path, **files))
+
+    assert refused.returncode == 1
+    [line] = refused.stderr.strip().splitlines()
+    assert words in line
+
+
+def test_a_step_of_the_cluster_that_does_not_exist_is_told_with_those_that_do():
+    refused = bootstrap("cluster", "--only", "coffee")
+
+    assert refused.returncode == 1
+    assert (
+        "unknown step 'coffee' of cluster; there are: preflight, packages, venv" in refused.stderr
+    )
+
+
+def test_a_preflight_alone_touches_nothing(tmp_path):
+    files = {"inventory_dot_toml": SERVER, "bundle__k3s-amd64": "", "bundle__SHA256SUMS": ""}
+    environment = prepared(tmp_path, **files)
+    before = sorted(tmp_path.rglob("*"))
+    done = bootstrap("cluster", "--only", "preflight", **environment)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert before == sorted(tmp_path.rglob("*"))

@@ -13,7 +13,7 @@ from hitscanner.commands.answer import Json, answer, console
 from hitscanner.commands.look import read_manifests, show
 from hitscanner.errors import HitscannerError, UsageError
 from hitscanner.fleet.rows import GOOD, Row, exit_code, summary
-from hitscanner.wiring import fleet as build
+from hitscanner.wiring import fleet as build_fleet
 from hitscanner.wiring import pipeline
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def plan(
     hosts: Hosts = None, only: Only = None, parallel: Parallel = 8, *, as_json: Json = False
 ) -> None:
     """Look at hosts and show exactly what would change; change nothing."""
-    fleet = build(parallel=parallel)
+    fleet = _build(parallel, is_json=as_json)
     _check_phase(only)
     _do(lambda: fleet.plan(_words(hosts), only), "looking at hosts", is_json=as_json)
 
@@ -55,7 +55,7 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Make the server and hosts as the inventory says: set up, joined, labelled."""
-    fleet = build(parallel=parallel)
+    fleet = _build(parallel, is_json=as_json)
     _check_phase(only)
     _do(
         lambda: fleet.apply(_words(hosts), only, dry_run=dry_run),
@@ -74,7 +74,7 @@ def join(
     as_json: Json = False,
 ) -> None:
     """Bring hosts into the cluster, label them, and run a pod on each."""
-    fleet = build(parallel=parallel)
+    fleet = _build(parallel, is_json=as_json)
     names = fleet.removable(_words(hosts))
     work = (lambda: fleet.plan(names)) if dry_run else lambda: fleet.join_all(names, image or [])
     _do(work, f"joining {', '.join(names)}", is_json=as_json)
@@ -83,14 +83,14 @@ def join(
 @app.command()
 def label(hosts: Hosts = None, *, dry_run: DryRun = False, as_json: Json = False) -> None:
     """Make the labels of kube nodes what the inventory says."""
-    fleet = build()
+    fleet = _build(is_json=as_json)
     _do(lambda: fleet.label(_words(hosts), dry_run=dry_run), "labelling", is_json=as_json)
 
 
 @app.command()
 def check(hosts: Hosts = None, parallel: Parallel = 8, *, as_json: Json = False) -> None:
     """Find what is wrong with hosts and cluster; change nothing, exit 2 if something is found."""
-    fleet = build(parallel=parallel)
+    fleet = _build(parallel, is_json=as_json)
     words = _words(hosts)
     fleet.names(words, with_server=True)
     work = lambda: [*fleet.check(words), fleet.check_cluster()]  # noqa: E731 as the others above
@@ -106,7 +106,7 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Drain hosts, delete their nodes with their passwords, and uninstall."""
-    fleet = build()
+    fleet = _build(is_json=as_json)
     names = fleet.removable(_words(hosts))
     _do(
         lambda: [fleet.remove(name, drain_s=drain_s, dry_run=dry_run) for name in names],
@@ -126,7 +126,7 @@ def status(*, as_json: Json = False) -> None:
         for shard in m.outcome.shards
     }
     never = {"cycle": "", "state": "never measured", "cause": ""}
-    nodes = _nodes(build(steps.settings)) if steps.inventory().server else {}
+    nodes = _nodes(_build(is_json=as_json)) if steps.inventory().server else {}
     blank = {"node": "", "version": ""}
     rows = [
         {"name": vp.name, **nodes.get(vp.name, blank), **last.get(vp.name, never)}
@@ -134,6 +134,16 @@ def status(*, as_json: Json = False) -> None:
     ]
     show(["name", "node", "version", "cycle", "state", "cause"], rows, is_json=as_json)
     answer({"vantage_points": rows}, is_json=as_json)
+
+
+def _build(parallel: int = 8, *, is_json: bool) -> "Fleet":
+    """Build the fleet; each change is said as it begins, beside the JSON object."""
+    out = console(is_json=is_json)
+
+    def say(host: str, line: str) -> None:
+        out.print(f"{host}: {line}", soft_wrap=True, markup=False, highlight=False)
+
+    return build_fleet(parallel=parallel, say=say)
 
 
 def _nodes(fleet: "Fleet") -> dict[str, dict[str, str]]:

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.node_labels import describe, drift
-from hitscanner.errors import ProvisioningFailedError, UsageError
+from hitscanner.errors import UsageError
 from hitscanner.fleet.check import check_cluster, check_hosts, labels_wanted
+from hitscanner.fleet.down import uninstall_server
 from hitscanner.fleet.kubeconfig import fetch_kubeconfig
-from hitscanner.fleet.rows import CLUSTER, Row, sentence
+from hitscanner.fleet.rows import CLUSTER, Row
 from hitscanner.infra import kube, kube_pods
 from hitscanner.infra.kube import Api, ClusterError, Node
 from hitscanner.infra.remote import RemoteError
@@ -145,7 +146,7 @@ class Fleet:
 
         Raises:
             UsageError: while hosts are joined: they would lose their cluster.
-            ProvisioningFailedError: when the server is not gone.
+            HitscannerError: when the server cannot be worked on.
         """
         server = self.site.inventory.server
         assert server is not None
@@ -155,9 +156,7 @@ class Fleet:
                 f"{', '.join(joined)} still joined to {server.name}; remove them first:"
                 " hitscanner fleet remove --hosts all"
             )
-        row = Row.of(_run(operations.remove_hosts(self.site, [server.name]))[0])
-        if not row.is_good:
-            raise ProvisioningFailedError(sentence(row))
+        _run(uninstall_server(self.site, server.name))
         (self.settings.cluster / "kubeconfig").unlink(missing_ok=True)
 
     def check(self, wanted: Sequence[str]) -> list[Row]:
