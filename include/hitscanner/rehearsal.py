@@ -85,6 +85,8 @@ class Rehearsal:
             "rate_pps": self.rate_pps,
             "dealias": self.dealias,
             "min_vp_ratio": self.min_vp_ratio,
+            # Where packets of one trace part, one answer a hop would join ways that do not meet.
+            "confirm": self.world == "dirty",
         }
 
 

@@ -27,7 +27,8 @@ FLEET = ("check_fleet", "join_agent", "label_nodes", "remove_agent")
 STAGES = ("ally", "mercator", "radargun")
 FORM = (
     "list", "targets", "vantage_points", "split", "sample", "method", "first_hop", "gap",
-    "attempts", "rate_pps", "dealias", "plan_only", "min_vp_ratio", "min_target_ratio", "deadline",
+    "attempts", "confirm", "rate_pps", "dealias", "plan_only", "min_vp_ratio", "min_target_ratio",
+    "deadline",
 )  # fmt: skip
 
 

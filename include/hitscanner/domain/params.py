@@ -145,6 +145,12 @@ class TracerouteParams(BaseModel):
         title="Attempts",
         description="the number of probes to a hop that stays silent, a whole number from 1 to 10",
     )
+    confirm: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        title="Confirm hops",
+        description="true or false; true sends every attempt to every hop, so that routers which "
+        "balance packet by packet show, for that many times the packets",
+    )
     wait_s: Annotated[int, Field(strict=True, ge=1, le=10)] = Field(
         default=1,
         title="Wait for a reply",
@@ -261,8 +267,8 @@ def parse_traceroute_params(conf: Mapping[str, object], source: str = "--conf") 
     >>> parse_traceroute_params({"ppz": 7, "rate": 5})
     Traceback (most recent call last):
     hitscanner.errors.UnknownKeyError: --conf: unknown key "ppz"; there are attempts, \
-deadline, dealias, first_hop, gap, list, method, min_target_ratio, min_vp_ratio, plan_only, \
-rate_pps, replay, sample, slice_s, split, targets, vantage_points, wait_s
+confirm, deadline, dealias, first_hop, gap, list, method, min_target_ratio, min_vp_ratio, \
+plan_only, rate_pps, replay, sample, slice_s, split, targets, vantage_points, wait_s
     """
     if not isinstance(conf, Mapping):
         raise InvalidValueError(f'{source}: give a JSON object, e.g. {{"list": "{DEFAULT_LIST}"}}')

@@ -148,7 +148,7 @@ def plan_cycle(
         files[shard.targets] = lists[shard.vp]
         files[shard.job] = _job(shard, planned, named[shard.vp], manifest.asked, params)
     lines = tuple(
-        _line(vp.name, len(allotment.parts.get(vp.name, ())), rates_pps[vp.name])
+        _line(vp.name, len(allotment.parts.get(vp.name, ())), rates_pps[vp.name], params)
         for vp in allotment.vps
     )
     return Plan(cycle, manifest, files, lines)
@@ -183,9 +183,10 @@ def _lines(targets: Sequence[Address]) -> bytes:
     return "".join(f"{target}\n" for target in targets).encode()
 
 
-def _line(vp: str, targets: int, rate_pps: int) -> VantagePointPlan:
-    expected_s = -(-targets * PACKETS_PER_TRACE // max(1, rate_pps))
-    return VantagePointPlan(vp, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE)
+def _line(vp: str, targets: int, rate_pps: int, params: TracerouteParams) -> VantagePointPlan:
+    times = params.attempts if params.confirm else 1
+    expected_s = -(-targets * PACKETS_PER_TRACE * times // max(1, rate_pps))
+    return VantagePointPlan(vp, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE * times)
 
 
 def _job(
@@ -207,6 +208,7 @@ def _job(
         "first_hop": params.first_hop,
         "gap": params.gap,
         "attempts": params.attempts,
+        "confirm": params.confirm,
         "wait_s": params.wait_s,
         "rate_pps": asked.rate_pps[vp.name],
         "max_pps": vp.max_pps,

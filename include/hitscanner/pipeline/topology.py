@@ -137,7 +137,7 @@ def diff(store: Store, before: Cycle, after: Cycle) -> CycleDiff:
 def warnings_of(store: Store, before: Cycle, after: Cycle, found: CycleDiff) -> list[str]:
     """Say what makes two cycles hard to compare."""
     old, new = (read_manifest(store, cycle).asked for cycle in (before, after))
-    keys = ("method", "first_hop", "gap", "attempts", "split")
+    keys = ("method", "first_hop", "gap", "attempts", "confirm", "split")
     changed = [key for key in keys if old.params.get(key) != new.params.get(key)]
     said = []
     if found.vps_added or found.vps_removed:

@@ -79,6 +79,9 @@ class JobSpec:
     gap: int = 5
     """Of a trace: silent hops that end it."""
 
+    confirm: bool = False
+    """Of a trace: send every attempt to each hop, also after an answer."""
+
     rounds: int = 0
     """Of a dealias job: how often radargun asks each address."""
 
@@ -89,7 +92,8 @@ class JobSpec:
 
 
 _OWN_KEYS = {"trace": {"first_hop", "gap"}, "dealias": {"rounds"}}
-_KEYS = set(JobSpec.__dataclass_fields__).difference({"kind"}, *_OWN_KEYS.values())
+_MAY_BE_ABSENT = {"trace": {"kind", "confirm"}, "dealias": {"kind"}}
+_KEYS = set(JobSpec.__dataclass_fields__).difference({"kind", "confirm"}, *_OWN_KEYS.values())
 
 
 def parse_job(text: str) -> JobSpec:
@@ -115,7 +119,7 @@ def parse_job(text: str) -> JobSpec:
     keys = _KEYS | _OWN_KEYS[kind]
     for key in sorted(keys - set(raw)):
         raise BadJobError(f"job.json: key {key!r} is missing; plan the cycle again")
-    for key in sorted(set(raw) - keys - {"kind"}):
+    for key in sorted(set(raw) - keys - _MAY_BE_ABSENT[kind]):
         raise BadJobError(f"job.json: unknown key {key!r}; use the prober of the same release")
     _check_values(raw)
     return JobSpec(**raw)
@@ -126,6 +130,8 @@ def _check_values(raw: dict[str, Any]) -> None:
         value = raw[key]
         if type(value) is not int or not least <= value <= greatest:
             raise BadJobError(f"job.json: {key} is {value!r}; give {least} to {greatest}")
+    if type(raw.get("confirm", False)) is not bool:
+        raise BadJobError(f"job.json: confirm is {raw['confirm']!r}; give true or false")
     for key, pattern in _NAMES.items():
         value = raw[key]
         if not isinstance(value, str) or not pattern.fullmatch(value):

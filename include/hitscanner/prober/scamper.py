@@ -25,7 +25,7 @@ def argv_of(spec: JobSpec, scamper: str, port: int, output: Path, targets: Path)
     """
     trace = (
         f"trace -P {spec.method} -f {spec.first_hop} -g {spec.gap} "
-        f"-q {spec.attempts} -w {spec.wait_s} -s {port}"
+        f"-q {spec.attempts} -w {spec.wait_s} -s {port}{' -Q' if spec.confirm else ''}"
     )
     how = ("-O", "cmdfile") if spec.kind == "dealias" else ("-c", trace)
     return [

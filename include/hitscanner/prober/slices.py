@@ -39,12 +39,13 @@ def targets_per_slice(spec: JobSpec) -> int:
     It depends on the job only, so a run that is resumed cuts as the first one did.
 
     >>> from types import SimpleNamespace
-    >>> spec = SimpleNamespace(first_hop=1, attempts=2, rate_pps=100, slice_s=300)
+    >>> spec = SimpleNamespace(first_hop=1, attempts=2, rate_pps=100, slice_s=300, confirm=False)
     >>> targets_per_slice(spec)
     1500
     """
     hops = max(1, EXPECTED_HOPS + 1 - spec.first_hop)
-    packets = hops * (1 + (spec.attempts - 1) * SILENT_SHARE)
+    repeated = 1 if spec.confirm else SILENT_SHARE
+    packets = hops * (1 + (spec.attempts - 1) * repeated)
     return max(1, int(spec.slice_s * spec.rate_pps / packets))
 
 

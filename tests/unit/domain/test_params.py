@@ -41,7 +41,7 @@ def test_no_parameter_at_all_gives_the_defaults() -> None:
         ({"rate_pp": 5}, 'unknown key "rate_pp"; did you mean rate_pps?'),
         ({"sample": {"densities": 8}}, 'unknown key "sample.densities"; did you mean density'),
         ({"rate_pps": 0, "vantage_point": "us-0001"}, 'unknown key "vantage_point"; did you mean'),
-        ({"list_name": "demo"}, 'unknown key "list_name"; there are attempts, deadline,'),
+        ({"list_name": "demo"}, 'unknown key "list_name"; there are attempts, confirm, deadline,'),
         ({"deadline_s": 60}, 'unknown key "deadline_s"; did you mean deadline?'),
     ],
 )

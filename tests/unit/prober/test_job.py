@@ -1,6 +1,7 @@
 """A job is taken as it was planned or not at all."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from hitscanner.prober.errors import BadJobError
 from hitscanner.prober.job import METHODS, JobSpec, parse_job, parse_targets
+from hitscanner.prober.scamper import argv_of
 from hitscanner.prober.tasks import pack, unpack
 
 GOOD = {
@@ -47,6 +49,29 @@ def test_a_missing_key_is_named(key):
 def test_an_unknown_key_is_named():
     with pytest.raises(BadJobError, match="unknown key 'ratepps'"):
         parse_job(json.dumps({**GOOD, "ratepps": 5}))
+
+
+def test_hops_are_confirmed_only_where_it_is_asked():
+    assert not parse_job(json.dumps(GOOD)).confirm
+    assert parse_job(json.dumps({**GOOD, "confirm": True})).confirm
+    with pytest.raises(BadJobError, match="confirm is 1; give true or false"):
+        parse_job(json.dumps({**GOOD, "confirm": 1}))
+
+
+@pytest.mark.parametrize(("confirm", "ends_with"), [(True, "-Q"), (False, "-s 61000")])
+def test_scamper_is_told_to_send_every_attempt(confirm, ends_with):
+    spec = JobSpec(**GOOD, confirm=confirm)
+    argv = argv_of(spec, "scamper", 61000, Path("out"), Path("in"))
+
+    assert argv[argv.index("-c") + 1].endswith(ends_with)
+
+
+def test_an_alias_test_has_no_hops_to_confirm():
+    dealias = {k: v for k, v in GOOD.items() if k not in ("first_hop", "gap")}
+    dealias |= {"kind": "dealias", "method": "ally", "rounds": 10}
+
+    with pytest.raises(BadJobError, match="unknown key 'confirm'"):
+        parse_job(json.dumps({**dealias, "confirm": True}))
 
 
 WRONG = [
