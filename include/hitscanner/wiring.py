@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from hitscanner.settings import Settings
 if TYPE_CHECKING:
     from hitscanner.fleet.facade import Fleet
     from hitscanner.infra.remote import Remote
+    from hitscanner.infra.ssh import Host
 
 ROOM_BYTES = 32 << 20
 """Free space that any run needs, for logs and Airflow's database."""
@@ -240,12 +242,24 @@ class Pipeline:
         )
 
     def _transport(self, vp: VantagePoint) -> Transport:
-        if vp.transport != "local":
-            raise UsageError(
-                f"vantage point {vp.name}: transport {vp.transport} is not there yet;"
-                ' use transport = "local"'
-            )
-        return self._local()
+        if vp.transport == "local":
+            return self._local()
+        if vp.transport == "ssh":
+            return self._ssh
+        raise UsageError(
+            f"vantage point {vp.name}: transport {vp.transport} is not there yet;"
+            ' use transport = "ssh" or "local"'
+        )
+
+    @cached_property
+    def _ssh(self) -> Transport:
+        """One connection per host for as long as this object lives."""
+        from hitscanner.infra.open_hosts import OpenHosts
+        from hitscanner.infra.ssh_transport import SshTransport  # asyncssh costs a second
+
+        return SshTransport(
+            OpenHosts(opener(self.settings, self.inventory())), self.settings.prober
+        )
 
     def _local(self) -> LocalTransport:
         settings = self.settings
@@ -271,19 +285,34 @@ def fleet(
     """Build the fleet of this installation: its inventory, the way to its hosts, its cluster."""
     from hitscanner.fleet.facade import Fleet  # asyncssh costs a second
     from hitscanner.infra.kube import KubeApi
-    from hitscanner.infra.ssh import Keys, open_remote
     from hitscanner.provision.operations import Site
 
     settings = settings or Settings.from_environment()
     inventory = pipeline(settings).inventory()
+    open_host = opener(settings, inventory)
+    site = Site(
+        inventory,
+        lambda name: open_host(inventory.host(name)),
+        settings.bundle,
+        settings.cluster,
+        parallel=parallel,
+        say=say,
+    )
+    return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
+
+
+def opener(
+    settings: Settings, inventory: Inventory
+) -> "Callable[[Host], AbstractAsyncContextManager[Remote]]":
+    """Give the way to the hosts of *inventory*: our key, their pinned keys, their bastions."""
+    from hitscanner.infra.ssh import Keys, open_remote
+
     keys = Keys(ssh_key(settings, inventory))
 
-    def open_host(name: str) -> "AbstractAsyncContextManager[Remote]":
-        host = inventory.host(name)
+    def open_host(host: "Host") -> "AbstractAsyncContextManager[Remote]":
         return open_remote(host, keys, inventory.host(host.jump) if host.jump else None)
 
-    site = Site(inventory, open_host, settings.bundle, settings.cluster, parallel=parallel, say=say)
-    return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
+    return open_host
 
 
 def ssh_key(settings: Settings, inventory: Inventory) -> Path:

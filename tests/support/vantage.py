@@ -21,6 +21,7 @@ Tamper = Callable[[Shard, list[str]], bytes]
 class FakeTransport:
     """Keeps what the prober of each vantage point would have left; times are constant."""
 
+    poll_s: float = 0.5
     traced: dict[str, float] = field(default_factory=dict)
     """Vantage point → the part of its targets that it finishes; others finish all."""
 

@@ -37,6 +37,9 @@ class Job:
 class Transport(Protocol):
     """The same steps whatever lies between the centre and the vantage point."""
 
+    poll_s: float
+    """A good time between two looks at a prober, seconds."""
+
     def check(self, vp: VantagePoint) -> None:
         """Refuse, before anything is planned, what could never work from here (UsageError)."""
 
@@ -67,6 +70,8 @@ class Transport(Protocol):
 
 class LocalTransport:
     """Vantage points on this machine, each in its own network namespace or in ours."""
+
+    poll_s = 0.5
 
     def __init__(self, spool: Path, prober: Path, python: str):
         self.spool = spool

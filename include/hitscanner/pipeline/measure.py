@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,8 @@ from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.verify import BadResultError, Contents, verify
 from hitscanner.prober.warts import WartsError, join_to
 
-POLL_S = 0.5
-"""Between two looks at a prober, seconds."""
+LOST_S = 600.0
+"""A vantage point that cannot be reached for this long is given up for this try, seconds."""
 
 START_S = 20.0
 """A prober that neither runs nor has reported after this long did not start, seconds."""
@@ -111,28 +111,41 @@ def _job(lane: Lane, shard: Shard) -> Job:
 
 
 def _wait(lane: Lane, shard: Shard) -> ProberReport | str:
-    """Give the prober's report, or why there is none."""
-    begun = seen = lane.clock.now()
+    """
+    Give the prober's report, or why there is none.
+
+    A vantage point out of reach probes on; it is looked at again until `LOST_S` have passed.
+
+    Raises:
+        TransportError: when it stays out of reach.
+    """
+    clock = lane.clock
+    begun = seen = reached = clock.now()
     while True:
-        now = lane.clock.now()
-        _hand_on(lane)
-        if lane.transport.is_running(lane.vp, shard):
+        now = clock.now()
+        try:
+            _hand_on(lane)
+            if lane.transport.is_running(lane.vp, shard):
+                seen = now
+            elif report := lane.transport.report(lane.vp, shard):
+                return _read_report(report)
+            elif now - seen > START_S:
+                return f"its prober is not running: {lane.transport.last_words(lane.vp, shard)}"
+            reached = now
+        except TransportError:
+            if now - reached > LOST_S:
+                raise
             seen = now
-        elif report := lane.transport.report(lane.vp, shard):
-            return _read_report(report)
-        elif now - seen > START_S:
-            return f"its prober is not running: {lane.transport.last_words(lane.vp, shard)}"
         if now - begun > lane.deadline_s + GRACE_S:
             return f"its prober is still running {GRACE_S:.0f} s past its deadline"
-        lane.clock.sleep(POLL_S)
+        clock.sleep(lane.transport.poll_s)
 
 
 def _hand_on(lane: Lane) -> None:
     """Give the vantage point the do-not-probe list if it changed; try again at the next look."""
     if lane.do_not_probe.is_news():
-        with suppress(TransportError):
-            lane.transport.renew(lane.vp, lane.do_not_probe.content)
-            lane.do_not_probe.handed_on()
+        lane.transport.renew(lane.vp, lane.do_not_probe.content)
+        lane.do_not_probe.handed_on()
 
 
 def _read_report(data: bytes) -> ProberReport | str:
