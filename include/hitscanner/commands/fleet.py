@@ -25,9 +25,7 @@ Hosts = Annotated[
     list[str] | None,
     typer.Option("--hosts", help='Names or tags, with commas; "server"; "all" (default).'),
 ]
-Named = Annotated[
-    list[str], typer.Option("--hosts", help='Names or tags, with commas; "all" in so many words.')
-]
+Named = Annotated[list[str] | None, typer.Argument(help="Names or tags, or --hosts.")]
 Only = Annotated[str | None, typer.Option("--only", help="One phase, as `plan` names them.")]
 Parallel = Annotated[int, typer.Option(help="Hosts worked on at once.", min=1, max=50)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change.")]
@@ -66,7 +64,8 @@ def apply(
 
 @app.command()
 def join(
-    hosts: Named,
+    named: Named = None,
+    hosts: Hosts = None,
     image: Image = None,
     parallel: Parallel = 8,
     *,
@@ -75,7 +74,7 @@ def join(
 ) -> None:
     """Bring hosts into the cluster, label them, and run a pod on each."""
     fleet = _build(parallel, is_json=as_json)
-    names = fleet.removable(_words(hosts))
+    names = fleet.removable(_named(named, hosts))
     work = (lambda: fleet.plan(names)) if dry_run else lambda: fleet.join_all(names, image or [])
     _do(work, f"joining {', '.join(names)}", is_json=as_json)
 
@@ -99,7 +98,8 @@ def check(hosts: Hosts = None, parallel: Parallel = 8, *, as_json: Json = False)
 
 @app.command()
 def remove(
-    hosts: Named,
+    named: Named = None,
+    hosts: Hosts = None,
     drain_s: DrainS = 300,
     *,
     dry_run: DryRun = False,
@@ -107,7 +107,7 @@ def remove(
 ) -> None:
     """Drain hosts, delete their nodes with their passwords, and uninstall."""
     fleet = _build(is_json=as_json)
-    names = fleet.removable(_words(hosts))
+    names = fleet.removable(_named(named, hosts))
     _do(
         lambda: [fleet.remove(name, drain_s=drain_s, dry_run=dry_run) for name in names],
         f"removing {', '.join(names)}",
@@ -172,6 +172,18 @@ def _words(hosts: Sequence[str] | None) -> list[str]:
     """
     words = [word.strip() for text in hosts or ["all"] for word in text.split(",")]
     return [word for word in words if word]
+
+
+def _named(named: Sequence[str] | None, hosts: Sequence[str] | None) -> list[str]:
+    """
+    Give the hosts that were named; nobody is meant unless somebody is named.
+
+    Raises:
+        UsageError: if nobody is.
+    """
+    if not named and not hosts:
+        raise UsageError('name the hosts: NAME …, --hosts NAME,NAME, or "all"')
+    return _words([*(named or ()), *(hosts or ())])
 
 
 def _check_phase(only: str | None) -> None:
