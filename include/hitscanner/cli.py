@@ -6,7 +6,17 @@ from collections.abc import Sequence
 import typer
 
 from hitscanner import __version__
-from hitscanner.commands import control, diff, drives, fleet, here, importing, look, measure
+from hitscanner.commands import (
+    control,
+    diff,
+    drives,
+    fleet,
+    here,
+    importing,
+    look,
+    measure,
+    platform,
+)
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
 
@@ -30,6 +40,7 @@ app.add_typer(look.cycles, name="cycles")
 app.add_typer(look.inventory, name="inventory")
 app.add_typer(fleet.app, name="fleet")
 simulator.command("rehearse")(here.demo)
+app.add_typer(platform.app, name="platform")
 app.add_typer(simulator, name="simulator")
 app.add_typer(drives.app, name="drives")
 app.add_typer(look.lists, name="lists")

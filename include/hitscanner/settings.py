@@ -109,6 +109,11 @@ class Settings:
         return self.home / "bundle"
 
     @property
+    def images(self) -> Path:
+        """Which images the cluster runs, by digest."""
+        return self.cluster / "images.json"
+
+    @property
     def cluster(self) -> Path:
         """The kubeconfig and the lock of the fleet."""
         return self.home / "cluster"
@@ -122,3 +127,13 @@ class Settings:
 def child_environment(settings: Settings) -> dict[str, str]:
     """Give this process's environment with `HITSCANNER_HOME` set, for a child of ours."""
     return {**os.environ, "HITSCANNER_HOME": str(settings.home)}
+
+
+def helm_environment(settings: Settings) -> dict[str, str]:
+    """Give this process's environment for Helm, with its files below the home."""
+    folder = settings.cluster / "helm"
+    places = {
+        f"HELM_{name.upper()}_HOME": str(folder / name) for name in ("cache", "config", "data")
+    }
+    kept = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    return {**kept, **places}

@@ -38,6 +38,12 @@ FLEET_ARGS: dict[str, Any] = {
 }
 """What the tasks of the fleet's DAGs get."""
 
+PLATFORM_ARGS: dict[str, Any] = {
+    **DEFAULT_ARGS,
+    "execution_timeout": timedelta(hours=2),  # images are pulled, one release after another
+}
+"""What the tasks of the platform's DAGs get; an upgrade of Airflow itself costs a try."""
+
 VANTAGE_POINT = "{{ task.op_kwargs['shard']['vp'] }}"
 """What a mapped task over shards is called in the grid."""
 

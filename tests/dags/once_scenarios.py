@@ -17,6 +17,8 @@ from typing import Any
 
 from hitscanner.errors import HitscannerError, MeasurementFailedError, UsageError
 from hitscanner.fleet.rows import CLUSTER, Row
+from hitscanner.platform.plan import ReleasePlan
+from hitscanner.platform.releases import Release
 
 VANTAGE_POINTS = ("de-0001", "jp-0001", "us-0001")
 
@@ -164,6 +166,40 @@ FLEET_SCENARIOS: dict[str, tuple[FakeFleet, list[str]]] = {
 }
 
 
+class FakeInstaller:
+    """Three releases; installs them all but the one that a scenario breaks."""
+
+    def __init__(self, broken: str = "") -> None:
+        self.broken = broken
+        self.calls: list[str] = []
+
+    def plan(self, names: Sequence[str] = ()) -> list[ReleasePlan]:
+        self.calls.append(f"plan {','.join(names)}")
+        chosen = (Release(name=name, namespace="x", chart="x") for name in RELEASES)
+        return [ReleasePlan(release, "install") for release in chosen]
+
+    def apply(self, names: Sequence[str] = ()) -> list[dict[str, str]]:
+        self.calls.append(f"apply {','.join(names)}")
+        place = RELEASES.index(self.broken) if self.broken else len(RELEASES)
+        rows = [{"release": name, "state": "changed"} for name in RELEASES[:place]]
+        if self.broken:
+            rows.append({"release": self.broken, "state": "failed", "cause": "no room"})
+        return rows + [{"release": name, "state": "waits"} for name in RELEASES[place + 1 :]]
+
+
+RELEASES = ("metallb", "hitscanner", "airflow")
+PLATFORM = ["--dag", "provision_platform"]
+
+PLATFORM_SCENARIOS: dict[str, tuple[FakeInstaller, list[str]]] = {
+    "platform_dry": (FakeInstaller(), PLATFORM),
+    "platform": (
+        FakeInstaller(),
+        [*PLATFORM, "--conf", '{"releases": ["metallb"], "dry_run": false}'],
+    ),
+    "platform_fails": (FakeInstaller("hitscanner"), [*PLATFORM, "--conf", '{"dry_run": false}']),
+    "platform_wrong_type": (FakeInstaller(), [*PLATFORM, "--conf", '{"dry_run": "no"}']),
+}
+
 THEN = ["--then", "transform", "--then", "load"]
 TWO_CYCLES = {"cycles": ["b/20261122T030000Z", "a/20261121T030000Z", "b/20261122T030000Z"]}
 
@@ -206,10 +242,12 @@ def main(folder: Path) -> None:
     from hitscanner_airflow import once
 
     wiring = ModuleType("hitscanner.wiring")
-    sys.modules["hitscanner.wiring"] = wiring
+    for name in ("hitscanner.wiring", "hitscanner.wiring_platform"):
+        sys.modules[name] = wiring
     codes, calls = {}, {}
-    for name, (fake, argv) in (SCENARIOS | FLEET_SCENARIOS).items():
-        wiring.pipeline = wiring.fleet = lambda fake=fake, **_: fake  # type: ignore[attr-defined] # a fake
+    for name, (fake, argv) in (SCENARIOS | FLEET_SCENARIOS | PLATFORM_SCENARIOS).items():
+        for entrance in ("pipeline", "fleet", "installer"):
+            setattr(wiring, entrance, lambda fake=fake, **_: fake)
         result = ["--result", str(folder / f"{name}.json")]
         codes[name] = once.main([*argv, "--logical-time", "2026-11-22T03:00:00", *result])
         calls[name] = fake.calls

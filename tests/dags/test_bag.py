@@ -15,6 +15,7 @@ DAGS = (
     "join_agent",
     "label_nodes",
     "load",
+    "provision_platform",
     "prune",
     "remove_agent",
     "stop_probing",

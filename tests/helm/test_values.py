@@ -4,13 +4,15 @@ import re
 import sysconfig
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
 
+from hitscanner.domain.platform import Platform
+from hitscanner.platform.site import Site, site_values
 from tests.helm.rendering import one, render, values_of
-from tests.helm.upstream import complaints, defaults, unknown_paths
+from tests.helm.upstream import complaints, defaults, merged, unknown_paths
 from tests.support.paths import REPOSITORY
 
 RELEASES: dict[str, dict[str, Any]] = {
@@ -306,3 +308,35 @@ class TestDatabase:
 
         with pytest.raises(HelmError, match="repository"):
             render("database", {"image": {"repository": "docker.io/bitnami/mysql"}})
+
+
+class TestSites:
+    """What the inventory adds, with the charts that it is for."""
+
+    SITES: ClassVar = [
+        Platform(),
+        Platform(storage="local", database="mysql", executor="LocalExecutor,KubernetesExecutor"),
+        Platform(
+            web_host="a.example.net",
+            email="o@example.net",
+            service_addresses=("192.0.2.2/32", "198.51.100.1-198.51.100.9"),
+            ingress="ingress-nginx",
+            certificates="production",
+        ),
+    ]
+    IMAGES: ClassVar = {
+        name: f"registry.example.net:5000/hitscanner/{name}@sha256:{'0a' * 32}"
+        for name in ("scanner", "airflow")
+    }
+
+    @pytest.mark.parametrize("platform", SITES, ids=["least", "local", "whole"])
+    @pytest.mark.parametrize("name", RELEASES)
+    def test_the_whole_of_the_values_is_what_the_chart_knows(self, name, platform):
+        added = site_values(name, Site(platform, "192.0.2.1", self.IMAGES))
+        whole = merged(values(name), added)
+
+        if name in OURS:
+            assert render(RELEASES[name]["chart"].removeprefix("helm/"), whole)
+        else:
+            assert complaints(RELEASES[name]["chart"], whole) == []
+            assert unknown_paths(RELEASES[name]["chart"], whole) == []

@@ -2,9 +2,12 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+ServiceAddress = Annotated[str, Field(pattern=r"^[0-9a-fA-F.:]+(/[0-9]{1,3}|-[0-9a-fA-F.:]+)$")]
+"""A CIDR, or FIRST-LAST, as MetalLB reads them."""
 
 
 class Platform(BaseModel):
@@ -95,4 +98,32 @@ class Platform(BaseModel):
         default=None,
         description="the private key for the hosts; without it, ssh/id_ed25519 of the home",
         examples=["/etc/hitscanner/id_ed25519"],
+    )
+    executor: Literal["LocalExecutor", "KubernetesExecutor", "LocalExecutor,KubernetesExecutor"] = (
+        Field(
+            default="LocalExecutor",
+            description='"LocalExecutor" (tasks beside the scheduler), "KubernetesExecutor" (a pod '
+            'each), or both: "LocalExecutor,KubernetesExecutor"',
+        )
+    )
+    service_addresses: tuple[ServiceAddress, ...] = Field(
+        default=(),
+        description="CIDRs or FIRST-LAST that MetalLB may give out; never a host's own address",
+        examples=[["192.0.2.2/32"]],
+    )
+    web_host: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]+([.][a-z0-9-]+)+$",
+        description="the name under which Airflow's pages are reached",
+        examples=["airflow.example.net"],
+    )
+    email: str | None = Field(
+        default=None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="whom the certificate authority warns",
+        examples=["operator@example.net"],
+    )
+    certificates: Literal["staging", "production"] = Field(
+        default="staging",
+        description='"staging" for trials, "production" for certificates that browsers trust',
     )
