@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::input::{Input, Seen};
+use crate::lines;
+use crate::lines::source::{Lines, Taken};
 use crate::walk::{self, HEADER, Step};
 use crate::warts::kind::Kind;
 use crate::warts::tables::{Cycle, Entry, List, Tables};
@@ -14,6 +16,9 @@ pub const BATCH_BYTES: usize = 8 << 20;
 
 /// Bytes per batch where no row groups are made: what a batch becomes then stays in the cache.
 pub const SMALL_BATCH_BYTES: usize = 256 << 10;
+
+/// Bad lines that end a batch: a file may hold nothing else.
+const DAMAGE_PER_BATCH: usize = 1000;
 
 /// A whole record in a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,20 @@ pub struct Span {
     pub end: usize,
     /// What the records refer to.
     pub tables: Arc<Tables>,
+    /// For records made of something else (JSON lines, tables): where in [`Batch::bytes`] a record
+    /// starts, and the offset of what it was made of. Empty for warts.
+    pub origins: Vec<(u32, u64)>,
+}
+
+impl Span {
+    /// Offset in the unpacked input of a record of this span.
+    pub fn offset_of(&self, record: RecordAt) -> u64 {
+        let known = self.origins.partition_point(|(start, _)| *start <= record.start);
+        match known.checked_sub(1).and_then(|i| self.origins.get(i)) {
+            Some((_, offset)) => *offset,
+            None => (self.base + i64::from(record.start)) as u64,
+        }
+    }
 }
 
 /// Bytes of an input that are no usable record.
@@ -113,11 +132,19 @@ pub struct Cut {
     pub cycles: Vec<CycleSeen>,
 }
 
+/// Where records come from.
+enum Source {
+    /// Records as they are.
+    Warts(Input),
+    /// Lines to make records of.
+    Lines(Box<Lines>),
+}
+
 /// Cuts inputs, one after the other.
 pub struct Cutter {
     waiting: VecDeque<Input>,
     paths: VecDeque<String>,
-    current: Option<Input>,
+    current: Option<Source>,
     with_digest: bool,
     batch_bytes: usize,
     /// Bytes carried from the batch before.
@@ -130,6 +157,7 @@ pub struct Cutter {
     ended: bool,
     broken: Option<String>,
     tables: Tables,
+    origins: Vec<(u32, u64)>,
     traces: u64,
     cut: Cut,
 }
@@ -160,6 +188,7 @@ impl Cutter {
             ended: false,
             broken: None,
             tables: Tables::default(),
+            origins: Vec::new(),
             traces: 0,
             cut: Cut::default(),
         }
@@ -187,6 +216,15 @@ impl Cutter {
         while self.open_next()? {
             let base = self.offset as i64 - at as i64;
             self.fill(&mut batch.bytes, at)?;
+            if self.is_lines(&mut batch.bytes, at) {
+                self.take_lines(&mut batch)?;
+                at = batch.bytes.len();
+                if at >= self.batch_bytes || self.current.is_some() {
+                    self.end_span(&mut batch, 0);
+                    break;
+                }
+                continue;
+            }
             at = self.walk(&mut batch, at, base);
             self.offset = (base + at as i64) as u64;
             if self.ended && at == batch.bytes.len() {
@@ -223,7 +261,7 @@ impl Cutter {
             (None, Some(path)) => Input::open(&path, self.with_digest)?,
             (None, None) => return Ok(false),
         };
-        self.current = Some(next);
+        self.current = Some(Source::Warts(next));
         (self.offset, self.segment, self.in_segment, self.ended) = (0, 0, false, false);
         self.tables = Tables::default();
         Ok(true)
@@ -231,7 +269,7 @@ impl Cutter {
 
     /// Read until the batch is full; further if the record at `at` alone is larger than a batch.
     fn fill(&mut self, bytes: &mut Vec<u8>, at: usize) -> Result<()> {
-        let Some(input) = &mut self.current else {
+        let Some(Source::Warts(input)) = &mut self.current else {
             return Ok(());
         };
         let wanted = walk::wanted(&bytes[at..]) + at;
@@ -316,6 +354,7 @@ impl Cutter {
                 base,
                 end: batch.records.len(),
                 tables: Arc::new(self.tables.clone()),
+                origins: std::mem::take(&mut self.origins),
             });
         }
     }
@@ -342,9 +381,67 @@ impl Cutter {
             self.damage(batch, base, end, 0, None, reason);
         }
         self.end_segment(batch, base);
-        if let Some(input) = self.current.take() {
-            self.cut.inputs.push(input.close());
+        match self.current.take() {
+            Some(Source::Warts(input)) => self.cut.inputs.push(input.close()),
+            Some(Source::Lines(lines)) => self.cut.inputs.push(lines.close()),
+            None => {}
         }
         self.input += 1;
+    }
+
+    /// Does the current input hold JSON lines? Told by its first bytes, which then leave `bytes`.
+    fn is_lines(&mut self, bytes: &mut Vec<u8>, at: usize) -> bool {
+        if self.offset == 0 && lines::is_json(&bytes[at..]) {
+            self.current = match self.current.take() {
+                Some(Source::Warts(input)) => {
+                    let head = bytes.split_off(at);
+                    let lines = Lines::new(input, head, self.ended, self.broken.take());
+                    Some(Source::Lines(Box::new(lines)))
+                }
+                other => other,
+            };
+        }
+        matches!(self.current, Some(Source::Lines(_)))
+    }
+
+    /// Append records made of lines until the batch is full; closes the input at its end.
+    fn take_lines(&mut self, batch: &mut Batch) -> Result<()> {
+        while let Some(Source::Lines(lines)) = &mut self.current {
+            let start = batch.bytes.len();
+            if start >= self.batch_bytes || batch.damage.len() >= DAMAGE_PER_BATCH {
+                break;
+            }
+            let taken = lines.next(&mut batch.bytes, &mut self.cut.bytes)?;
+            let (origin, is_end) = match taken {
+                Taken::Records(at) => (at, false),
+                Taken::End => (lines.offset(), true),
+                Taken::Bad(error) => {
+                    let (input, kind, reason) = (self.input, error.kind, error.to_string());
+                    let (at, len) = (error.at, error.len);
+                    batch.damage.push(Damage { input, at, len, kind, reason });
+                    (error.at, false)
+                }
+            };
+            let broken = is_end.then(|| lines.broken()).flatten();
+            self.take_made(batch, start, origin);
+            if is_end {
+                let input = self.input;
+                let told =
+                    broken.map(|reason| Damage { input, at: origin, len: 0, kind: None, reason });
+                batch.damage.extend(told);
+                self.close_input(batch, 0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Note the records from `start` on, which were made of what lies at `origin`.
+    fn take_made(&mut self, batch: &mut Batch, mut start: usize, origin: u64) {
+        while let Step::Record { len, kind, end } = walk::step(&batch.bytes, start, true) {
+            let record = RecordAt { start: start as u32, len: len as u32, kind };
+            self.take_record(batch, record, 0);
+            self.origins.push((record.start, origin));
+            start = end;
+        }
     }
 }

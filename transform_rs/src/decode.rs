@@ -34,7 +34,7 @@ pub struct Place<'b> {
 impl Place<'_> {
     /// Offset of the record in its unpacked input.
     pub fn offset(&self) -> u64 {
-        (self.span.base + i64::from(self.record.start)) as u64
+        self.span.offset_of(self.record)
     }
 }
 

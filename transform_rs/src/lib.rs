@@ -15,6 +15,7 @@ pub mod graph;
 pub mod input;
 pub mod json;
 pub mod jsonl;
+pub mod lines;
 pub mod links;
 pub mod lists;
 pub mod output;

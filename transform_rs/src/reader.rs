@@ -123,7 +123,7 @@ impl<'r> RawRecord<'r> {
 
     /// Offset of its header in the unpacked input.
     pub fn offset(&self) -> u64 {
-        (self.span.base + i64::from(self.at.start)) as u64
+        self.span.offset_of(self.at)
     }
 
     /// What it refers to: lists, cycles, addresses.

@@ -11,6 +11,7 @@ use crate::output::{Output, Written};
 use crate::parquet::file::SCHEMA_VERSION;
 use crate::tally::Tally;
 use crate::warts::addr::Addr;
+use crate::warts::kind::Kind;
 use crate::warts::trace::stop_reason_name;
 
 /// Everything a report tells.
@@ -62,8 +63,9 @@ impl Report {
 
     fn counts(&self, object: &mut Object<'_>) {
         let tally = &self.tally;
-        let name = |kind: &crate::warts::kind::Kind| match kind.name() {
+        let name = |kind: &Kind| match kind.name() {
             Some(name) => name.to_owned(),
+            None if *kind == Kind::LINE_METADATA => "metadata".to_owned(),
             None => format!("{:#06x}", kind.0),
         };
         object.object("records", |o| {

@@ -58,7 +58,7 @@ impl Tally {
     pub fn note_fault(&mut self, span: &Span, record: RecordAt, fault: Fault) {
         self.note_damage(Damage {
             input: span.input,
-            at: (span.base + i64::from(record.start)) as u64,
+            at: span.offset_of(record),
             len: HEADER as u64 + u64::from(record.len),
             kind: Some(record.kind),
             reason: fault.to_string(),

@@ -6,6 +6,7 @@ use crate::cut::{Batch, Cut, Cutter, Damage};
 use crate::decode::{Place, Visitor, visit};
 use crate::error::Result;
 use crate::input::Input;
+use crate::lines::is_json;
 use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
 use crate::warts::cursor::Fault;
@@ -74,7 +75,7 @@ pub fn read(inputs: &[String], with_digest: bool) -> Result<Found> {
         let mut input = Input::open(path, with_digest)?;
         let mut head = Vec::new();
         input.fill(&mut head, 4096)?;
-        if is_text(&head) {
+        if is_text(&head) && !is_json(&head) {
             input.fill(&mut head, usize::MAX)?;
             found.cut.bytes += head.len() as u64;
             found.cut.inputs.push(input.close());

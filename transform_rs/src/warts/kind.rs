@@ -26,6 +26,9 @@ impl Kind {
     /// Highest number in use: 0x11, owamp.
     pub const LAST: Self = Self(0x11);
 
+    /// No record: a JSON line that is good but holds no measurement, such as M-Lab's metadata.
+    pub const LINE_METADATA: Self = Self(0xff01);
+
     const NAMES: [&'static str; 17] = [
         "list",
         "cycle-start",

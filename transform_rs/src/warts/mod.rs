@@ -3,6 +3,7 @@
 pub mod addr;
 pub mod cursor;
 pub mod dealias;
+pub mod encode;
 pub mod extension;
 pub mod hop;
 pub mod kind;
