@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hitscanner.infra.remote import Done, Remote, RemoteError
 from hitscanner.provision import watched
 from hitscanner.provision.causes import Cause, by_name, classify, redact
+from hitscanner.provision.facts import reach_server
 from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, Start, Upload
 
 POLL_S = 1.0
@@ -39,6 +40,8 @@ class Work:
 
     applied: dict[str, str]
     """What the host keeps in applied.json."""
+
+    server_address: str = ""
 
     say: Callable[[str], None] = lambda _: None
     changed: list[str] = field(default_factory=list)
@@ -177,6 +180,11 @@ async def _conclude(work: Work, journal: str) -> tuple[Cause, str]:
     """Name the cause; the server knows whether a rejected token has merely run out."""
     lines = journal.strip().splitlines() or ["its journal is empty"]
     cause, line = work.latest or (by_name("not-ready"), redact(lines[-1])[:300])
+    if cause.name in ("port-blocked", "server-down") and work.server_address:
+        # k3s says EOF for both: what stands between can only be seen by trying.
+        found = await reach_server(work.remote, work.server_address)
+        name = {"refused": "server-down", "blocked": "port-blocked"}.get(found, "not-ready")
+        return by_name(name), line
     if cause.name == "token-rejected" and work.token_ids:
         listed = await work.server.run(f"{watched.K3S} token list", timeout_s=40)
         rows = [row for row in listed.out.splitlines() if row.startswith(work.token_ids[-1])]

@@ -55,7 +55,7 @@ CAUSES = (
             r"invalid (bootstrap )?token",
             r"failed to (normalize|validate|parse)( \w+)* token",
             r"(not authorized|[Uu]nauthorized)",
-            r"\b401\b",
+            r"\b401( |$)",
         ),
     ),
     Cause(
@@ -118,6 +118,8 @@ CAUSES = (
         "open 6443/tcp towards the server on both sides",
         (
             r":6443.*(i/o timeout|deadline exceeded|Client\.Timeout|no route to host|timed out)",
+            # The agent's own load balancer, through which it speaks to the server.
+            r"127\.0\.0\.1:6444/\S* (EOF|context deadline exceeded|read: connection reset)",
             r"(no route to host|network is unreachable)",
         ),
         is_final=False,

@@ -167,6 +167,16 @@ async def gather(
     return parse_facts(remote.name, done.out, float(clock.out or middle) - middle)
 
 
+async def reach_server(remote: Remote, address: str) -> Reach:
+    """Try from a host to open the server's port 6443."""
+    from hitscanner.provision.facts_parse import reach
+
+    connect = shlex.quote(f'exec 3<>"/dev/tcp/{address}/6443"')
+    done = await remote.run(f"timeout 5 bash -c {connect} 2>&1; echo $?", timeout_s=30)
+    *said, status = done.out.split("\n")[:-1] or [""]
+    return reach([f"{status} {' '.join(said)}"])
+
+
 async def gather_cluster(server: Remote) -> ClusterFacts:
     """
     Ask the API server, by `k3s kubectl` on the server, what nodes there are; none without it.

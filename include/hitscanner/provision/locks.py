@@ -18,25 +18,27 @@ from pathlib import Path
 
 from hitscanner.infra.remote import Remote, RemoteError
 
-HOST_LOCK = "/run/hitscanner/lock"
+HOST_FOLDER = "/run/hitscanner"
+"""Gone with a restart of the host, and the lock in it."""
+
 HELD = 45
 """Exit status of the script below when another centre holds the lock."""
 
 _TAKE = """set -eu
-mkdir -p /run/hitscanner
-exec 9>/run/hitscanner/mutex
+mkdir -p {folder}
+exec 9>{folder}/mutex
 flock -w 10 9
 now=$(date +%s)
-if [ -s {lock} ]; then
-    read -r until owner who < {lock}
+if [ -s {folder}/lock ]; then
+    read -r until owner who < {folder}/lock
     if [ "$until" -gt "$now" ] && [ "$owner" != {owner} ]; then
         echo "$who"
         exit 45
     fi
 fi
-printf '%s %s %s\\n' "$((now + {seconds}))" {owner} {who} > {lock}
+printf '%s %s %s\\n' "$((now + {seconds}))" {owner} {who} > {folder}/lock
 """
-_GIVE = "grep -qs {owner} {lock} && rm -f {lock}; exit 0"
+_GIVE = "grep -qs {owner} {folder}/lock && rm -f {folder}/lock; exit 0"
 
 
 class LockedError(RemoteError):
@@ -80,7 +82,7 @@ async def host_lock(
     """
     owner = _centre(folder)
     take = _TAKE.format(
-        lock=HOST_LOCK, owner=owner, who=shlex.quote(_who(actor)), seconds=int(deadline_s) + 30
+        folder=HOST_FOLDER, owner=owner, who=shlex.quote(_who(actor)), seconds=int(deadline_s) + 30
     )
     done = await remote.run(take, timeout_s=30)
     if done.status == HELD:
@@ -91,7 +93,7 @@ async def host_lock(
         yield
     finally:
         with suppress(RemoteError):
-            await remote.run(_GIVE.format(owner=owner, lock=HOST_LOCK), timeout_s=15)
+            await remote.run(_GIVE.format(owner=owner, folder=HOST_FOLDER), timeout_s=15)
 
 
 def _locked(host: str, holder: str) -> LockedError:

@@ -271,7 +271,8 @@ async def _carry_out(
     if server is None:
         return _no_server(survey, host)
     applied = dict(facts.applied) if facts else {}
-    work = Work(remote, server, applied, say=lambda line: site.say(host, line))
+    where = survey.desired(host).server_address
+    work = Work(remote, server, applied, where, say=lambda line: site.say(host, line))
     survey.works[host] = work
     try:
         await apply_plan(work, plan)

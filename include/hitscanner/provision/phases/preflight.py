@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hitscanner.provision import watched
 from hitscanner.provision.desired import Desired
 from hitscanner.provision.facts import Facts
 from hitscanner.provision.model import Refusal
@@ -135,7 +136,7 @@ def _resources(desired: Desired, facts: Facts) -> Iterator[Refusal]:
 def _bundle(desired: Desired, facts: Facts) -> Iterator[Refusal]:
     if desired.bundle is None:
         return
-    if desired.bundle.binary(facts.arch) is None:
+    if desired.bundle.binary(facts.arch) is None and watched.K3S not in facts.files:
         what = f"the bundle has no k3s-{facts.arch}"
         yield Refusal("no-binary", what, "put it there with its line in SHA256SUMS")
     for file in desired.bundle.for_host(facts.arch):
