@@ -43,8 +43,9 @@ class GoBuild:
     def key(self) -> str:
         """Digest of everything that the result depends on: pins, flags and commands."""
         pins = [(self.module / name).read_bytes() for name in ("go.mod", "go.sum")]
+        own = [path.read_bytes() for path in sorted(self.module.glob("*.go"))]
         words = repr((self.command, sorted(self.packages.items()))).encode()
-        return hashlib.sha256(b"\0".join([*pins, words])).hexdigest()[:16]
+        return hashlib.sha256(b"\0".join([*pins, *own, words])).hexdigest()[:16]
 
 
 KUBERNETES_COMMANDS = (
@@ -74,8 +75,14 @@ def kubernetes(version: str, commands: Iterable[str] = KUBERNETES_COMMANDS) -> G
 
 
 def etcd() -> GoBuild:
-    """Return the build of etcd, k3s's embedded datastore with ``cluster-init``."""
-    return GoBuild(HERE / "etcd", {"etcd": "go.etcd.io/etcd/server/v3"}, {})
+    """Return the build of etcd and its client, k3s's datastore with ``cluster-init``."""
+    packages = {"etcd": "go.etcd.io/etcd/server/v3", "etcdctl": "go.etcd.io/etcd/etcdctl/v3"}
+    return GoBuild(HERE / "etcd", packages, {})
+
+
+def listener() -> GoBuild:
+    """Return the build of the stand-in's listener; it has no dependencies."""
+    return GoBuild(HERE / "listener", {"listener": "."}, {})
 
 
 def pause() -> GoBuild:

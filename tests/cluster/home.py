@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hitscanner.domain.inventory import Inventory, Server, VantagePoint
-from tests.cluster import images, rootfs
+from tests.cluster import images, k3s, rootfs
 from tests.cluster.commands import run
 from tests.cluster.host import Host
-from tests.cluster.paths import HERE
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,7 @@ def new_key(home: Path) -> str:
 def programs(made: Made, state: Path) -> Path:
     """Lay out the folder that every host sees as /opt/k8s."""
     folder = state / "k8s"
-    (folder / "lab").mkdir(parents=True)
-    clock = str(folder / "lab" / "clock.so")
-    run("cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", clock, str(HERE / "clock.c"))
+    k3s.programs(folder)
     return folder
 
 
@@ -54,6 +51,7 @@ def write(home: Path, hosts: Sequence[Host], made: Made) -> None:
     (bundle / "images").mkdir(parents=True)
     (bundle / "images" / "k3s-airgap-images-amd64.tar").symlink_to(made.pause)
     (bundle / "images" / "scanner.tar").symlink_to(made.scanner)
+    k3s.pack(bundle / "k3s-amd64")
     write_sums(bundle)
 
 
