@@ -72,6 +72,10 @@ cluster-up: ## Make the hosts of the test cluster; docs/test-cluster.md
 cluster-down: ## Remove the test cluster, also after a crash
 	$(BIN)/python -m tests.cluster down
 
+.PHONY: charts
+charts: ## Charts, values and the admission policy, on a real API server too (builds it once)
+	$(BIN)/pytest tests/helm
+
 .PHONY: bench
 bench: transform ## Speed of hs-transform beside its peers, as ratios of one run
 	cd transform_rs && ../$(BIN)/python bench/run.py --rounds 5

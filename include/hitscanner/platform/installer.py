@@ -12,7 +12,7 @@ from hitscanner.errors import HitscannerError, UnfinishedError, UsageError
 from hitscanner.infra.helm import Helm, Package
 from hitscanner.infra.kube import Api
 from hitscanner.platform import ready, secrets
-from hitscanner.platform.plan import ReleasePlan, plan_release
+from hitscanner.platform.plan import STUCK, ReleasePlan, plan_release
 from hitscanner.platform.releases import Release, only
 from hitscanner.platform.site import Site, site_values
 
@@ -102,7 +102,9 @@ class Installer:
 
     def _plan(self, release: Release) -> ReleasePlan:
         live = self.helm.live(release.name, release.namespace)
-        rendered = self.helm.render(self._package(release), is_live=live is not None)
+        # Helm plans nothing over a release that it was killed at.
+        is_usable = live is not None and live.status not in STUCK
+        rendered = self.helm.render(self._package(release), is_live=is_usable)
         wanted = self._secrets(release)
         absent = tuple(secrets.missing(self.api, wanted)) if wanted else ()
         return plan_release(release, live, rendered, absent)

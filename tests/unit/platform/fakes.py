@@ -25,6 +25,9 @@ class FakeHelm:
         return self.installed.get(name)
 
     def render(self, package: Package, *, is_live: bool) -> str:
+        found = self.installed.get(package.name)
+        if is_live and (found is None or found.status.startswith("pending")):
+            raise HelmError("another operation is in progress")
         data = {"values": json.dumps(package.values, sort_keys=True)}
         return yaml.safe_dump(
             {"kind": "ConfigMap", "metadata": {"name": package.name}, "data": data}
@@ -36,7 +39,7 @@ class FakeHelm:
             self.installed[package.name] = Live("failed", "x", "")
             raise HelmError("helm upgrade: context deadline exceeded")
         chart = package.chart.name.removesuffix(".tgz")
-        self.installed[package.name] = Live("deployed", chart, self.render(package, is_live=True))
+        self.installed[package.name] = Live("deployed", chart, self.render(package, is_live=False))
         self.api.namespaces.add(package.namespace)
         self.api.namespaces |= {"airflow"} if package.name == "hitscanner" else set()
         for workload in self.workloads.get(package.name, ()):
