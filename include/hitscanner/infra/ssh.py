@@ -27,6 +27,12 @@ from hitscanner.infra.ssh_errors import translate
 
 Host = Server | VantagePoint | Bastion
 
+CIPHERS = (
+    *("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"),
+    *("aes256-ctr", "aes128-ctr"),
+)
+"""The fast ones first: every processor of the last ten years has instructions for AES."""
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -184,6 +190,7 @@ async def _connect(
             agent_path=None,
             config=None,
             preferred_auth="publickey",
+            encryption_algs=CIPHERS,
             connect_timeout=keys.connect_timeout_s,
             login_timeout=keys.connect_timeout_s,
             keepalive_interval=keys.keepalive_s,

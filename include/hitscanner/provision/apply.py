@@ -12,6 +12,7 @@ from hitscanner.infra.remote import Done, Remote, RemoteError
 from hitscanner.provision import watched
 from hitscanner.provision.causes import Cause, by_name, classify, redact
 from hitscanner.provision.facts import reach_server
+from hitscanner.provision.journal import Journal
 from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, Start, Upload
 
 POLL_S = 1.0
@@ -130,11 +131,7 @@ async def _start(work: Work, action: Start) -> None:
 
     `systemctl restart` itself would wait for ever where a token is bad (Type=notify).
     """
-    script = (
-        f"journalctl --unit {action.unit} --lines 0 --show-cursor --quiet 2>/dev/null"
-        " | sed -n 's/^-- cursor: //p'"
-    )
-    cursor = (await work.remote.run(script)).out.strip()
+    journal = await Journal.at_end(work.remote, action.unit)
     begin = (
         f"set -e\nsystemctl daemon-reload\nsystemctl enable --quiet {action.unit}\n"
         f"systemctl reset-failed {action.unit} 2>/dev/null || true\n"
@@ -143,43 +140,35 @@ async def _start(work: Work, action: Start) -> None:
     done = await work.remote.run(begin)
     if not done.is_good:
         raise StepError(work.remote.name, by_name("step-failed"), redact(done.err.strip()[-300:]))
-    await _watch(work, action, cursor)
+    await _watch(work, action, journal)
 
 
-async def _watch(work: Work, action: Start, cursor: str) -> None:
+async def _watch(work: Work, action: Start, journal: Journal) -> None:
     """Wait until the unit is active and the server calls it ready, or a cause is certain."""
     begun = time.monotonic()
-    certain_at: float | None = None
+    first_heard_at: dict[str, float] = {}
     while time.monotonic() - begun < action.timeout_s:
-        is_active, journal = await _look(work.remote, action.unit, cursor)
+        is_active = await journal.read()
         if is_active and (await work.server.run(action.ready, timeout_s=40)).is_good:
             return
-        work.latest = classify(journal)
-        if work.latest is None or not work.latest[0].is_final:
-            certain_at = None
-        elif certain_at is None:
-            certain_at = time.monotonic() + CERTAIN_AFTER_S
-        elif time.monotonic() > certain_at:
-            break
+        heard = classify(journal.news)
+        if heard:
+            work.latest = heard
+            first = first_heard_at.setdefault(heard[0].name, time.monotonic())
+            # Said once it may pass; said again and again it does not.
+            if heard[0].is_final and time.monotonic() - first > CERTAIN_AFTER_S:
+                break
         await asyncio.sleep(POLL_S)
     cause, line = await _conclude(work, journal)
+    if work.token_ids:  # a join that failed would knock at the server for ever with a dead token
+        await work.remote.run(f"systemctl disable --quiet {action.unit}")
+        await work.remote.run(f"systemctl stop --no-block {action.unit}")
     raise StepError(work.remote.name, cause, f"{action.unit} does not become ready: {line}")
 
 
-async def _look(remote: Remote, unit: str, cursor: str) -> tuple[bool, str]:
-    after = f"--after-cursor '{cursor}'" if cursor else ""
-    done = await remote.run(
-        f"systemctl show --property ActiveState --value {unit}\n"
-        f"journalctl --unit {unit} {after} --lines 200 --output cat --no-pager --quiet 2>/dev/null"
-    )
-    state, _, journal = done.out.partition("\n")
-    return state == "active", journal
-
-
-async def _conclude(work: Work, journal: str) -> tuple[Cause, str]:
+async def _conclude(work: Work, journal: Journal) -> tuple[Cause, str]:
     """Name the cause; the server knows whether a rejected token has merely run out."""
-    lines = journal.strip().splitlines() or ["its journal is empty"]
-    cause, line = work.latest or (by_name("not-ready"), redact(lines[-1])[:300])
+    cause, line = work.latest or (by_name("not-ready"), redact(journal.last_line)[:300])
     if cause.name in ("port-blocked", "server-down") and work.server_address:
         # k3s says EOF for both: what stands between can only be seen by trying.
         found = await reach_server(work.remote, work.server_address)

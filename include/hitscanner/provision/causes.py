@@ -75,7 +75,7 @@ CAUSES = (
         "the kernel lacks a module",
         "install the distribution's kernel, or choose another kube_proxy_mode or flannel_backend",
         (
-            r"modprobe: FATAL: Module \S+ not found",
+            r"modprobe: FATAL: Module (overlay|br_|nf_|ip_|ip6|vxlan|wireguard)\S* not found",
             r"can't use the IPVS proxier",
             r"ipvs.*(not supported|no such file)",
             r"operation not supported.*(vxlan|wireguard)",
@@ -86,6 +86,12 @@ CAUSES = (
         "no space is left on a disk",
         "free some space under /var/lib",
         (r"[Nn]o space left on device", r"DiskPressure"),
+    ),
+    Cause(
+        "too-many-files",
+        "the kernel gives out no more files or inotify instances",
+        "raise fs.inotify.max_user_instances: sysctl fs.inotify.max_user_instances=1024",
+        (r"inotify_init: too many open files", r"too many open files"),
     ),
     Cause(
         "wrong-checksum",
@@ -187,8 +193,14 @@ def classify(text: str) -> tuple[Cause, str] | None:
     return next(_found(text), None)
 
 
+BENIGN = re.compile(r"skip loading plugin")
+"""containerd tries every snapshotter, with modprobe's words for those that are not there."""
+
+
 def _found(text: str) -> Iterator[tuple[Cause, str]]:
     for line in reversed(text.splitlines()):
+        if BENIGN.search(line):
+            continue
         for cause in CAUSES:
             if any(re.search(pattern, line) for pattern in cause.patterns):
                 yield cause, redact(line.strip())[:300]

@@ -42,6 +42,7 @@ SYSCTLS = (
     "net.ipv4.ip_forward",
     "net.bridge.bridge-nf-call-iptables",
     "net.bridge.bridge-nf-call-ip6tables",
+    "fs.inotify.max_user_instances",
     "vm.panic_on_oom",
     "vm.overcommit_memory",
     "kernel.panic",

@@ -127,7 +127,10 @@ def test_anything_but_a_secure_token_is_refused_unseen(printed: str) -> None:
 
 def test_a_start_is_not_blocking_and_ends_when_the_server_calls_it_ready() -> None:
     host = FakeRemote(
-        answers=[("show-cursor", Done(0, "s=1\n", "")), ("ActiveState", Done(0, "active\n", ""))]
+        answers=[
+            ("--lines 0", Done(0, "-- cursor: s=1\n", "")),
+            ("ActiveState", Done(0, "active\n", "")),
+        ]
     )
     server = FakeRemote("centre")
 
@@ -172,6 +175,7 @@ def test_the_server_tells_an_expired_token_from_a_wrong_one(listed: str, cause: 
     failure, _ = fail(host, server, JOIN, START)
 
     assert failure.why.name == cause
+    assert host.said("systemctl stop --no-block k3s-agent.service")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +196,8 @@ def test_what_stands_between_agent_and_server_is_found_by_trying(tried: str, cau
     assert failure.why.name == cause
 
 
-def test_a_passing_trouble_is_waited_out() -> None:
+def test_a_passing_trouble_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apply, "CERTAIN_AFTER_S", 60.0)
     states = iter(["activating\n401 Unauthorized", "activating\nall well", "active\n"])
     host = FakeRemote(answers=[("ActiveState", lambda: Done(0, next(states), ""))])
 

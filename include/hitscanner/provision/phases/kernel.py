@@ -17,6 +17,9 @@ PROXY_MODULES = {
 
 OVERLAY_MODULES = {"vxlan": "vxlan", "wireguard-native": "wireguard"}
 
+LEAST = {"fs.inotify.max_user_instances": "1024"}
+"""128, the kernel's own, is used up by a kubelet beside a few other services."""
+
 SETTINGS = {
     "net.ipv4.ip_forward": "1",
     "net.bridge.bridge-nf-call-iptables": "1",
@@ -53,12 +56,17 @@ def plan(desired: Desired, facts: Facts) -> Iterator[Change]:
         verify = " && ".join(f"[ -d /sys/module/{name} ]" for name in absent)
         yield Change("kernel", f"load {names}", Run(f"modprobe -a {names}"), verify)
     settings = SETTINGS | (HARDENED if desired.platform.hardening == "cis" else {})
-    text = "".join(f"{key} = {value}\n" for key, value in settings.items())
+    text = "".join(f"{key} = {value}\n" for key, value in (settings | LEAST).items())
     yield from put(facts, "kernel", watched.SYSCTL_FILE, text)
     wrong = {key: value for key, value in settings.items() if facts.sysctls.get(key) != value}
+    wrong |= {key: value for key, value in LEAST.items() if _is_less(facts.sysctls.get(key), value)}
     if wrong:
         says = "set " + ", ".join(f"{key}={value}" for key, value in wrong.items())
         # Another file may come later in the alphabet and win at the next boot: that is drift.
         script = f"sysctl --quiet --load={watched.SYSCTL_FILE}"
         tests = [f'[ "$(sysctl -n {key})" = {value} ]' for key, value in wrong.items()]
         yield Change("kernel", says, Run(script), " && ".join(tests))
+
+
+def _is_less(found: str | None, wanted: str) -> bool:
+    return found is not None and found.isdecimal() and int(found) < int(wanted)
