@@ -9,8 +9,9 @@ from rich.console import Console
 from hitscanner.domain.manifest import CycleManifest
 from hitscanner.domain.quorum import Counts
 from hitscanner.errors import MeasurementFailedError
+from hitscanner.pipeline.topology import read_labels
 from hitscanner.report import summary as report
-from hitscanner.report.page import write_report
+from hitscanner.report.page import Origins, write_report
 from hitscanner.report.terminal import render_table, render_text
 from hitscanner.runs import Run, probing_s
 from hitscanner.wiring import Pipeline
@@ -60,7 +61,7 @@ def summarise_run(
         run.cycle.cycle,
         state=str(run.manifest.state),
         targets=run.manifest.asked.targets,
-        counts={name: _as_report(counts) for name, counts in _per_vp(run.manifest).items()},
+        counts=_per_vp(run.manifest),
         wall_s=wall_s,
         probing_s=probing_s(run.manifest),
         score=score or report.Score(),
@@ -76,7 +77,10 @@ def summarise_run(
 def _write_page(steps: Pipeline, run: Run, summary: report.Summary) -> Path:
     assert run.cycle is not None
     page = steps.store.local(f"reports/{run.cycle.list}/{run.cycle.cycle}.html")
-    write_report(summary, steps.settings.store, page)
+    labels = read_labels(steps.settings.labels, run.cycle)
+    named = labels.sources.get("prefix2as", {})
+    origins = Origins(labels.origins.find, str(named.get("file", "")))
+    write_report(summary, steps.settings.store, page, origins=origins)
     return page
 
 
@@ -86,10 +90,6 @@ def _per_vp(manifest: CycleManifest) -> dict[str, Counts]:
     for shard in manifest.outcome.shards:
         per_vp[shard.vp] += shard.counts
     return dict(per_vp)
-
-
-def _as_report(counts: Counts) -> report.Counts:
-    return report.Counts(**counts.to_json())
 
 
 def _files(steps: Pipeline, run: Run) -> dict[str, Path]:

@@ -38,6 +38,9 @@ UNLIMITED = Limits(network_pps=10_000_000, platform_pps=10_000_000)
 """A simulated Internet has nobody to be polite to; each vantage point's own rate holds."""
 """The list that holds the targets of the simulated Internet."""
 
+PREFIX_TO_AS = "prefix2as-20260101-simulated.txt"
+"""The simulated operators' registry; older than any cycle."""
+
 COUNTRIES = ("us", "jp", "de", "sg", "br", "za", "au", "in", "fr", "gb", "ca", "kr", "nl", "se")
 """Where pretended vantage points stand; the first four are the demo's."""
 
@@ -148,6 +151,7 @@ def prepare(settings: Settings, rehearsal: Rehearsal) -> World:
     _write(settings.lists / "sample.txt", _sample(settings))  # what the daily run asks for
     _write(settings.do_not_probe, f"# The simulated Internet's own opt-outs.\n{avoided}")
     _write(settings.drives, _drives(settings))
+    _write(settings.labels / PREFIX_TO_AS, _prefix_to_as(world))
     return world
 
 
@@ -191,6 +195,14 @@ def _write(file: Path, text: str) -> None:
 
 def _sample(settings: Settings) -> str:
     return (settings.repository / "include" / "lists" / "sample.txt").read_text()
+
+
+def _prefix_to_as(world: World) -> str:
+    """Write who holds which prefix, as RouteViews' prefix-to-AS files do."""
+    return "".join(
+        f"{prefix.network_address}\t{prefix.prefixlen}\t{asn}\n"
+        for prefix, asn in world.prefix_to_as()
+    )
 
 
 def _drives(settings: Settings) -> str:

@@ -91,7 +91,7 @@ class Routers:
     def build(self, cycle: Names) -> Names:
         """Write a cycle's nodes, links and interfaces, with their labels."""
         settings = self.steps.settings
-        labels = topology.read_labels(settings.home / "labels", _cycle(cycle))
+        labels = topology.read_labels(settings.labels, _cycle(cycle))
         built = topology.build_topology(self._workbench(), _cycle(cycle), labels)
         print(f"{cycle['list']}/{cycle['cycle']}: {built}")
         return {"list": cycle["list"], "cycle": cycle["cycle"]}

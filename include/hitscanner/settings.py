@@ -59,6 +59,11 @@ class Settings:
         return self.home / "audit.jsonl"
 
     @property
+    def labels(self) -> Path:
+        """Files that name the AS and the place of prefixes."""
+        return self.home / "labels"
+
+    @property
     def store(self) -> Path:
         """Cycles, raw measurements, tables, topology."""
         return self.home / "store"

@@ -1,12 +1,13 @@
 """
 Write a cycle's page: one file that needs no network, the same bytes for the same cycle.
 
-Plotly draws, igraph places, Jinja fills in.  The page's own policy forbids it to fetch anything.
+igraph places the dots, a canvas shows them, Plotly plots, Jinja fills in.  The page's own policy
+forbids it to fetch anything.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import jinja2
 from plotly.offline import get_plotlyjs
 
+from hitscanner.infra.files import write_whole
 from hitscanner.report import charts, terminal
 from hitscanner.report.layout import (
     centre_hops,
@@ -23,7 +25,9 @@ from hitscanner.report.layout import (
 )
 from hitscanner.report.picture import (
     LINES_SHOWN,
+    OriginOf,
     Picture,
+    as_groups,
     compose,
     destinations,
     router_degrees,
@@ -47,8 +51,21 @@ class FileLink:
     """Relative to the page, so that a folder can be moved or published as it is."""
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Who names the AS of an address, and where that comes from."""
+
+    origin_of: OriginOf = lambda _: None
+    source: str = ""
+
+
 def write_report(
-    summary: Summary, root: Path, out: Path, *, lines_shown: int = LINES_SHOWN
+    summary: Summary,
+    root: Path,
+    out: Path,
+    *,
+    lines_shown: int = LINES_SHOWN,
+    origins: Origins = Origins(),
 ) -> Path:
     """
     Write the page of the cycle of *summary* to *out*, by rename, and return *out*.
@@ -58,6 +75,7 @@ def write_report(
         root: the folder that holds its `tables/` and `topology/`.
         out: the HTML file; its folder is made if need be.
         lines_shown: links drawn at most; the page says what was left out.
+        origins: colours by AS; nothing is known without.
 
     Raises:
         duckdb.Error: if a table is there and cannot be read.
@@ -66,11 +84,8 @@ def write_report(
     files = CycleFiles.find(root, summary.list_name, summary.cycle)
     with Cycle(files) as tables:
         topology = tables.topology()
-    html = render(summary, topology, files, out.parent, lines_shown=lines_shown)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"{out.name}.partial")
-    partial.write_text(html, encoding="utf-8")
-    partial.replace(out)
+    html = render(summary, topology, files, out.parent, lines_shown=lines_shown, origins=origins)
+    write_whole(out, html.encode())
     return out
 
 
@@ -81,9 +96,10 @@ def render(
     folder: Path,
     *,
     lines_shown: int = LINES_SHOWN,
+    origins: Origins = Origins(),
 ) -> str:
     """Return the page as text; links in it are relative to *folder*."""
-    picture = compose(topology, lines_shown)
+    picture = compose(topology, lines_shown, origins.origin_of)
     drawn = [
         charts.draw_rtts(summary),
         charts.draw_lengths(summary),
@@ -103,6 +119,7 @@ def render(
         picture=picture,
         picture_says=_picture_in_words(summary, topology),
         charts=drawn,
+        origins=origins.source,
         files=[FileLink(what, _relative(path, folder)) for what, path in summary.files.items()],
         query=_worked_query(files, folder),
         missing_file=_relative(summary.missing.file, folder) if summary.missing.file else None,
@@ -125,7 +142,11 @@ def _map_data(summary: Summary, picture: Picture) -> dict[str, Any]:
     radius = max(far, default=0) + centre_hops(picture)
     force = place_by_force(picture, radius)
     dots, lines = picture.dots, picture.lines
+    links = [line.link for line in lines]
+    ases = sorted({dot.asn for dot in dots if dot.asn is not None})
     return {
+        "ases": ases,
+        "own_as": [ases.index(asn) for asn in as_groups(dots)],
         "vps": names,
         "own_colour": [number[name] for name in vp_groups(names, lines)],
         "sets": [[number[vp] for vp in vps] for vps in sets],
@@ -135,7 +156,8 @@ def _map_data(summary: Summary, picture: Picture) -> dict[str, Any]:
             "name": [dot.name for dot in dots],
             "kind": [KINDS.index(dot.kind) for dot in dots],
             "far": [int(hops) for hops in far],
-            "rtt": [None if dot.rtt_ms is None else round(dot.rtt_ms, 3) for dot in dots],
+            "rtt": [_rounded(dot.rtt_ms) for dot in dots],
+            "as": _places(ases, [dot.asn for dot in dots]),
             "set": [sets[dot.vps] for dot in dots],
             "degree": [dot.degree for dot in dots],
             "folded": [dot.folded for dot in dots],
@@ -149,15 +171,29 @@ def _map_data(summary: Summary, picture: Picture) -> dict[str, Any]:
             "far": [line.far for line in lines],
             "hops": [line.hops for line in lines],
             "set": [sets[line.vps] for line in lines],
-            "freq": [line.link.freq if line.link else None for line in lines],
-            "delay": [
-                round(line.link.delay_ms, 3)
-                if line.link and line.link.delay_ms is not None
-                else None
-                for line in lines
-            ],
+            "freq": [link.freq if link else None for link in links],
+            "delay": [_rounded(link.delay_ms) if link else None for link in links],
+            "near_rtt": [_rounded(link.near_rtt_ms) if link else None for link in links],
+            "far_rtt": [_rounded(link.far_rtt_ms) if link else None for link in links],
+            "first": [link.first_seen if link else None for link in links],
+            "last": [link.last_seen if link else None for link in links],
         },
     }
+
+
+def _rounded(value_ms: float | None) -> float | None:
+    return None if value_ms is None else round(value_ms, 3)
+
+
+def _places(ases: Sequence[int], asns: Iterable[int | None]) -> list[int]:
+    """
+    Give the place of each AS in *ases*, -1 where none is known.
+
+    >>> _places([64500, 64501], [64501, None])
+    [1, -1]
+    """
+    place = {asn: index for index, asn in enumerate(ases)}
+    return [-1 if asn is None else place[asn] for asn in asns]
 
 
 def _figures(drawn: Sequence[charts.Chart]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Decide what of a topology is drawn: dots and lines, and in words what was left out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,12 +10,14 @@ from typing import Literal
 from hitscanner.report.tables import Link, Seen, Topology
 
 LINES_SHOWN = 8_000
-"""More lines cannot be told apart, and a browser without a graphics card pans them badly."""
+"""More lines cannot be told apart."""
 
 _UNSEEN = Seen(hop=0, rtt_ms=None, is_destination=False, vps=())
 """Of an address that a link names and no reply does."""
 
 Kind = Literal["vp", "router", "destination"]
+OriginOf = Callable[[str], int | None]
+"""Address → number of its AS, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Dot:
 
     folded: int
     """Links to addresses that are not drawn."""
+
+    asn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,15 @@ class Picture:
         yield from (line.vps for line in self.lines)
 
 
-def compose(topology: Topology, lines_shown: int = LINES_SHOWN) -> Picture:
+def compose(
+    topology: Topology, lines_shown: int = LINES_SHOWN, origin_of: OriginOf = lambda _: None
+) -> Picture:
     """
     Choose what to draw of *topology*, at most about *lines_shown* links of it.
 
     Where that is not all, destinations go first (counted on the last router before them), then
-    addresses with a single neighbour, then the links seen least often.
+    addresses with a single neighbour, then the links seen least often.  *origin_of* names the AS of
+    an address.
     """
     ends = destinations(topology)
     nearest = _nearest(topology.first_replies)
@@ -84,7 +91,8 @@ def compose(topology: Topology, lines_shown: int = LINES_SHOWN) -> Picture:
     def dot(addr: str) -> Dot:
         kind: Kind = "destination" if addr in ends else "router"
         seen = topology.addresses.get(addr, _UNSEEN)
-        return Dot(addr, kind, seen.hop, seen.rtt_ms, seen.vps, degree[addr], folded[addr])
+        rest = degree[addr], folded[addr], origin_of(addr)
+        return Dot(addr, kind, seen.hop, seen.rtt_ms, seen.vps, *rest)
 
     dots = [Dot(vp, "vp", 0, None, (vp,), 0, 0) for vp in sorted({vp for vp, _, _ in first})]
     dots.extend(dot(addr) for addr in sorted(drawn, key=_address_order))
@@ -183,3 +191,14 @@ def vp_groups(names: Sequence[str], lines: Sequence[Line], most: int = 8) -> tup
     alone = Counter(line.vps[0] for line in lines if len(line.vps) == 1 and line.link)
     chosen = sorted(names, key=lambda name: (-alone[name], name))[:most]
     return tuple(sorted(chosen))
+
+
+def as_groups(dots: Iterable[Dot], most: int = 8) -> tuple[int, ...]:
+    """
+    Choose the ASes that get a colour of their own: those with most router addresses.
+
+    >>> as_groups([Dot("192.0.2.1", "router", 1, None, (), 1, 0, asn=64500)])
+    (64500,)
+    """
+    sizes = Counter(dot.asn for dot in dots if dot.kind == "router" and dot.asn is not None)
+    return tuple(sorted(sizes, key=lambda asn: (-sizes[asn], asn))[:most])

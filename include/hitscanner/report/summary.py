@@ -4,39 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hitscanner.domain.quorum import Counts
 from hitscanner.report.tables import Answers, Cycle, CycleFiles
-
-
-@dataclass(frozen=True)
-class Counts:
-    """
-    What became of the targets: `assigned = done + failed + excluded + unassigned`.
-
-    >>> Counts(3, 2, 1, 0, 0) + Counts(2, 1, 0, 0, 1)
-    Counts(assigned=5, done=3, failed=1, excluded=0, unassigned=1)
-    >>> Counts(3, 2, 1, 0, 0).adds_up, Counts(3, 2, 0, 0, 0).adds_up
-    (True, False)
-    """
-
-    assigned: int = 0
-    done: int = 0
-    failed: int = 0
-    excluded: int = 0
-    unassigned: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.assigned + other.assigned,
-            self.done + other.done,
-            self.failed + other.failed,
-            self.excluded + other.excluded,
-            self.unassigned + other.unassigned,
-        )
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether every assigned target is accounted for exactly once."""
-        return self.assigned == self.done + self.failed + self.excluded + self.unassigned
 
 
 @dataclass(frozen=True)
@@ -104,7 +73,7 @@ class Summary:
     @property
     def counts(self) -> Counts:
         """The accounting of the whole cycle, the plan's exclusions included."""
-        at_plan = Counts(assigned=self.excluded_at_plan, excluded=self.excluded_at_plan)
+        at_plan = Counts(excluded=self.excluded_at_plan)
         return sum((vp.counts for vp in self.vantage_points), at_plan)
 
     @property
@@ -223,23 +192,21 @@ def summarise(
 
 def _contradictions(rows: Sequence[VantagePoint], everyone: Answers) -> list[str]:
     """Say where accounting and tables disagree; a report must not hide it."""
-    found = [f"{vp.name}: {format_accounting(vp.counts)}" for vp in rows if not vp.counts.adds_up]
     done = sum(vp.counts.done for vp in rows)
-    if done != everyone.traces:
-        found.append(f"{done:,} targets are done, but the tables hold {everyone.traces:,} traces")
-    return found
+    if done == everyone.traces:
+        return []
+    return [f"{done:,} targets are done, but the tables hold {everyone.traces:,} traces"]
 
 
 def format_accounting(counts: Counts) -> str:
     """
-    Write the accounting as the equation it must satisfy.
+    Write the accounting as the equation that it is.
 
-    >>> format_accounting(Counts(2000, 1990, 4, 6, 0))
+    >>> format_accounting(Counts(done=1990, failed=4, excluded=6))
     '2,000 assigned = 1,990 done + 4 failed + 6 excluded + 0 unassigned'
     """
-    sign = "=" if counts.adds_up else "!="
     return (
-        f"{counts.assigned:,} assigned {sign} {counts.done:,} done + {counts.failed:,} failed"
+        f"{counts.assigned:,} assigned = {counts.done:,} done + {counts.failed:,} failed"
         f" + {counts.excluded:,} excluded + {counts.unassigned:,} unassigned"
     )
 

@@ -30,7 +30,7 @@ CREATE TEMP TABLE replies (
 );
 CREATE TEMP TABLE links (
     near_addr VARCHAR, far_addr VARCHAR, is_dest BOOLEAN, stars INTEGER, delay_ms DOUBLE,
-    freq BIGINT, ttl INTEGER, vp VARCHAR
+    freq BIGINT, ttl INTEGER, vp VARCHAR, first_seen BIGINT, last_seen BIGINT
 );
 """
 
@@ -49,7 +49,8 @@ WHERE addr IS NOT NULL AND section = 'hop'
 
 _LINKS = """
 INSERT INTO links
-SELECT "in", "out", CAST(is_dest AS VARCHAR) IN ('Y', 'true'), stars, delay_ms, freq, ttl, vp
+SELECT "in", "out", CAST(is_dest AS VARCHAR) IN ('Y', 'true'), stars, delay_ms, freq, ttl, vp,
+       first_seen, last_seen
 FROM read_parquet($files, hive_partitioning = false)
 """
 
@@ -90,12 +91,13 @@ SELECT vp, addr, min(ttl) FROM nearest GROUP BY vp, addr ORDER BY vp, addr
 
 _SEEN_BY = """
 WITH step AS (
-    SELECT DISTINCT vp, addr AS far_addr,
-           lag(addr) OVER path AS near_addr
+    SELECT vp, addr AS far_addr,
+           lag(addr) OVER path AS near_addr, lag(rtt_us) OVER path AS near_us, rtt_us AS far_us
     FROM replies
     WINDOW path AS (PARTITION BY filename, trace_id ORDER BY probe_ttl, probe_id)
 )
-SELECT near_addr, far_addr, list_sort(list(DISTINCT vp)) FROM step
+SELECT near_addr, far_addr, list_sort(list(DISTINCT vp)), min(near_us) / 1000, min(far_us) / 1000
+FROM step
 WHERE near_addr IS NOT NULL AND near_addr <> far_addr
 GROUP BY ALL
 """
@@ -157,6 +159,15 @@ class Link:
     ttl: int
     vps: tuple[str, ...]
     """Everyone who saw it, sorted."""
+
+    first_seen: int | None = None
+    """Start of the first trace that shows it, epoch seconds."""
+
+    last_seen: int | None = None
+    near_rtt_ms: float | None = None
+    """The least RTT of the near end on a path that shows the link."""
+
+    far_rtt_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -237,7 +248,9 @@ class Cycle:
 
     def topology(self) -> Topology:
         """Return links, addresses and first hops, each in the order of its text."""
-        seen_by = {(near, far): tuple(vps) for near, far, vps in self._rows(_SEEN_BY)}
+        seen_by = {
+            (near, far): _Sight(tuple(vps), *rtts) for near, far, vps, *rtts in self._rows(_SEEN_BY)
+        }
         links = tuple(_link(row, seen_by) for row in self._rows(_ALL_LINKS))
         addresses = {row[0]: _seen(row) for row in self._rows(_ADDRESSES)}
         first = tuple((vp, addr, ttl) for vp, addr, ttl in self._rows(_FIRST_REPLIES))
@@ -254,10 +267,23 @@ def _answers(
     return Answers(traces, replied, reached, median, tuple(quantiles), tuple(lengths))
 
 
-def _link(row: tuple[Any, ...], seen_by: Mapping[tuple[str, str], tuple[str, ...]]) -> Link:
-    near, far, is_dest, stars, delay_ms, freq, ttl, vp = row
-    vps = seen_by.get((near, far), () if vp is None else (vp,))
-    return Link(near, far, is_dest, stars, delay_ms, freq, ttl, vps)
+@dataclass(frozen=True)
+class _Sight:
+    """Who saw a link, and with what RTTs."""
+
+    vps: tuple[str, ...]
+    near_rtt_ms: float | None = None
+    far_rtt_ms: float | None = None
+
+
+def _link(row: tuple[Any, ...], seen_by: Mapping[tuple[str, str], _Sight]) -> Link:
+    near, far, is_dest, stars, delay_ms, freq, ttl, vp, first_seen, last_seen = row
+    sight = seen_by.get((near, far), _Sight(() if vp is None else (vp,)))
+    return Link(
+        *(near, far, is_dest, stars, delay_ms, freq, ttl, sight.vps, first_seen, last_seen),
+        near_rtt_ms=sight.near_rtt_ms,
+        far_rtt_ms=sight.far_rtt_ms,
+    )
 
 
 def _seen(row: tuple[Any, ...]) -> Seen:

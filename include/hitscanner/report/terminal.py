@@ -8,7 +8,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from hitscanner.report.summary import Counts, Summary, format_accounting
+from hitscanner.domain.quorum import Counts
+from hitscanner.report.summary import Summary, format_accounting
 from hitscanner.report.tables import Answers
 
 STATE_STYLE = {"complete": "bold green", "partial": "bold yellow", "failed": "bold red"}

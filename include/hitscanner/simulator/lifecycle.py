@@ -13,13 +13,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pyroute2 import IPRoute, netns
-
 from hitscanner.errors import HitscannerError, MeasurementFailedError
-from hitscanner.simulator import control
+from hitscanner.simulator import control, netns
 from hitscanner.simulator.faults import FaultError
-from hitscanner.simulator.made import POLL_S, Made, read_json, read_made, start_time
-from hitscanner.simulator.serve import COUNTS_FILE, STATE_FILE, STATUS_FILE
+from hitscanner.simulator.made import (
+    COUNTS_FILE,
+    POLL_S,
+    STATE_FILE,
+    STATUS_FILE,
+    Made,
+    read_json,
+    read_made,
+    start_time,
+)
 from hitscanner.simulator.world import World
 
 _LOG_FILE, _LOCK_FILE = "serve.log", "lock"
@@ -196,22 +202,13 @@ def _already_up(made: Made, digest: str, state_dir: Path) -> Status:
 
 def _refuse_foreign(names: tuple[str, ...]) -> None:
     """Take over empty namespaces of our names, which only a crash leaves; refuse others."""
-    for name in set(names) & set(netns.listnetns()):
-        if _has_devices(name):
+    for name in set(names) & netns.names():
+        if netns.has_devices(name):
             raise CannotSimulateError(
                 f"network namespace {name} is in use; take the other simulator down,"
                 f" or run `ip netns delete {name}`"
             )
         netns.remove(name)
-
-
-def _has_devices(name: str) -> bool:
-    netns.pushns(name)
-    try:
-        with IPRoute() as ip:
-            return any(link.get("ifname") != "lo" for link in ip.get_links())
-    finally:
-        netns.popns()
 
 
 def _start(made: Made, state_dir: Path) -> None:
@@ -265,7 +262,7 @@ def _undo(made: Made | None, state_dir: Path) -> None:
     """Remove server, namespaces and files; devices, addresses and routes go with the server."""
     if made is not None:
         made.stop()
-        for name in set(made.netns) & set(netns.listnetns()):
+        for name in set(made.netns) & netns.names():
             netns.remove(name)
     for name in (STATUS_FILE, COUNTS_FILE, _LOG_FILE, STATE_FILE, control.SOCKET_FILE):
         (state_dir / name).unlink(missing_ok=True)

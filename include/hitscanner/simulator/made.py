@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hitscanner.simulator.serve import STATE_FILE, write_json
-
+STATE_FILE = "state.json"
+"""Written by `lifecycle`: whose pid is in it may serve."""
+STATUS_FILE = "status.json"
+COUNTS_FILE = "counts.json"
 _STOP_TIMEOUT_S = 10.0
 POLL_S = 0.05
 
@@ -60,6 +62,13 @@ def read_made(state_dir: Path) -> Made | None:
     """Return what is on record in a state directory; None if nothing is."""
     stored = read_json(state_dir / STATE_FILE)
     return Made(**{**stored, "netns": tuple(stored["netns"])}) if stored else None
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file in one step, so that a reader sees the old or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(value))
+    partial.replace(path)
 
 
 def read_json(path: Path) -> dict[str, Any]:

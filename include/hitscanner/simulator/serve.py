@@ -14,22 +14,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyroute2 import netns
-
-from hitscanner.simulator import control
+from hitscanner.simulator import control, netns
 from hitscanner.simulator.counts import Counts
 from hitscanner.simulator.faults import Fault, FaultError, Faults
 from hitscanner.simulator.faults import parse as parse_fault
+from hitscanner.simulator.made import COUNTS_FILE, STATE_FILE, STATUS_FILE, write_json
 from hitscanner.simulator.objects import VantagePoint
 from hitscanner.simulator.packets import is_neighbour_talk
 from hitscanner.simulator.reply import Responder
 from hitscanner.simulator.tap import open_tap, set_carrier
 from hitscanner.simulator.world import World
 
-STATE_FILE = "state.json"
-"""Written by `lifecycle`: whose pid is in it may serve."""
-STATUS_FILE = "status.json"
-COUNTS_FILE = "counts.json"
 _FRAMES_PER_TURN = 64
 _FRAME_BYTES = 2048
 _STATUS_EVERY_NS = 1_000_000_000
@@ -185,13 +180,6 @@ class Server:
         # A full disk or a folder that was deleted must not end the Internet.
         with suppress(OSError):
             write_json(self._state_dir / STATUS_FILE, status | {"counts": self._counts.summary()})
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file in one step, so that a reader sees the old or the new one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(value))
-    partial.replace(path)
 
 
 def main(world_path: Path, state_dir: Path) -> None:

@@ -3,13 +3,12 @@
 import fcntl
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from pyroute2 import IPRoute, netns
+from pyroute2 import IPRoute
 
-from hitscanner.simulator import addressing
+from hitscanner.simulator import addressing, netns
 from hitscanner.simulator.objects import VantagePoint
 from hitscanner.simulator.reply import vp_mac
 
@@ -29,7 +28,7 @@ def open_tap(vp: VantagePoint) -> int:
     A TAP, not a TUN: scamper 20211212 sends no TCP probe on a device without Ethernet addresses.
     The device belongs to the namespace of the thread that opens `/dev/net/tun`.
     """
-    with _inside(vp.netns):
+    with netns.inside(vp.netns):
         tap = os.open(_TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         name_and_flags = struct.pack("16sH22x", DEVICE.encode(), _IFF_TAP | _IFF_NO_PI)
         fcntl.ioctl(tap, _TUNSETIFF, name_and_flags)
@@ -59,12 +58,3 @@ def _configure(ip: IPRoute, vp: VantagePoint) -> None:
 def set_carrier(tap: int, *, up: bool) -> None:
     """Plug the cable in or out; addresses and routes stay."""
     fcntl.ioctl(tap, _TUNSETCARRIER, struct.pack("i", up))
-
-
-@contextmanager
-def _inside(name: str) -> Iterator[None]:
-    netns.pushns(name)
-    try:
-        yield
-    finally:
-        netns.popns()

@@ -10,6 +10,8 @@ import pytest
 
 LIST = "demo"
 CYCLE = "20261122T030000Z"
+START_AT = 1795316400
+"""That moment, epoch seconds."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ def _links(traces: dict[str, list[Trace]]) -> list[tuple]:
     rows = []
     for (near, far), seen in sorted(found.items()):
         ttl, vp = min((s[3], s[4]) for s in seen)
+        when = START_AT, START_AT + len(seen)
         first = (all(s[0] for s in seen), min(s[1] for s in seen), min(s[2] for s in seen))
-        rows.append((near, far, *first, len(seen), ttl, vp))
+        rows.append((near, far, *first, len(seen), ttl, vp, *when))
     return rows
 
 
@@ -70,7 +73,7 @@ def write_cycle(root: Path, traces: dict[str, list[Trace]]) -> None:
         _table(root / "tables/replies" / where, columns, replies)
     columns = (
         '"in" VARCHAR, "out" VARCHAR, is_dest BOOLEAN, stars INTEGER, delay_ms DOUBLE,'
-        "freq BIGINT, ttl INTEGER, vp VARCHAR"
+        "freq BIGINT, ttl INTEGER, vp VARCHAR, first_seen BIGINT, last_seen BIGINT"
     )
     _table(root / f"topology/{LIST}/{CYCLE}/links.parquet", columns, _links(traces))
 

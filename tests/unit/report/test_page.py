@@ -9,8 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from hitscanner.report.page import write_report
-from hitscanner.report.summary import Counts, Missing, Score, summarise
+from hitscanner.domain.quorum import Counts
+from hitscanner.report.page import Origins, write_report
+from hitscanner.report.summary import Missing, Score, summarise
+
+from .conftest import START_AT
 
 LIST, CYCLE = "demo", "20261122T030000Z"
 
@@ -19,7 +22,7 @@ def summary_of(root: Path, **changes):
     arguments = {
         "state": "partial",
         "targets": 6,
-        "counts": {"us-0001": Counts(4, 3, 1, 0, 0), "jp-0001": Counts(2, 2, 0, 0, 0)},
+        "counts": {"us-0001": Counts(3, 1, 0, 0), "jp-0001": Counts(2, 0, 0, 0)},
         "wall_s": 62.3,
         "probing_s": 40.1,
     }
@@ -62,7 +65,7 @@ def test_every_number_of_the_table_is_in_the_text(small_cycle):
 
 def test_nothing_is_fetched_from_anywhere(small_cycle):
     page = page_of(small_cycle, files={"links": small_cycle / "topology" / "links.parquet"})
-    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    own = re.sub(r"<script( id=\"plotly\"[^>]*)?>.*?</script>", "", page, flags=re.DOTALL)
 
     assert "default-src 'none'" in own
     assert re.findall(r"""(?:src|url|@import|<link|<base)\s*[=(]""", own) == []
@@ -76,6 +79,45 @@ def test_the_same_cycle_gives_the_same_bytes(small_cycle):
 
     assert write_report(summary, small_cycle, small_cycle / "again.html").read_bytes() == once
     assert sorted(p.name for p in small_cycle.glob("*.html*")) == ["again.html", "once.html"]
+
+
+def test_ases_colour_the_map_and_their_source_is_named(small_cycle):
+    origins = Origins({"198.51.100.1": 64500, "198.51.100.3": 64501}.get, "prefix2as-20261101.txt")
+    out = small_cycle / "report.html"
+    page = write_report(summary_of(small_cycle), small_cycle, out, origins=origins).read_text()
+    drawn = data_of(page)["map"]
+    known = {
+        name: drawn["ases"][number]
+        for name, number in zip(drawn["dots"]["name"], drawn["dots"]["as"], strict=True)
+        if number >= 0
+    }
+
+    assert known == {"198.51.100.1": 64500, "198.51.100.3": 64501}
+    assert [drawn["ases"][number] for number in drawn["own_as"]] == [64500, 64501]
+    assert "ASes by prefix2as-20261101.txt." in words_of(page)
+
+
+def test_a_link_says_who_saw_it_when_and_with_what_rtt(small_cycle):
+    drawn = data_of(page_of(small_cycle))["map"]
+    dots, lines = drawn["dots"]["name"], drawn["lines"]
+    number = next(
+        i
+        for i, ends in enumerate(zip(lines["near"], lines["far"], strict=True))
+        if [dots[end] for end in ends] == ["198.51.100.1", "198.51.100.2"]
+    )
+    said = {key: lines[key][number] for key in ("first", "last", "freq", "near_rtt", "far_rtt")}
+
+    assert [drawn["vps"][vp] for vp in drawn["sets"][lines["set"][number]]] == [
+        "jp-0001",
+        "us-0001",
+    ]
+    assert said == {
+        "first": START_AT,
+        "last": START_AT + 2,
+        "freq": 2,
+        "near_rtt": 1.0,
+        "far_rtt": 5.0,
+    }
 
 
 def test_text_from_the_files_cannot_become_markup(small_cycle):
@@ -121,7 +163,7 @@ def test_the_map_has_every_address_and_who_saw_it(small_cycle):
 
 
 def test_a_cycle_without_anything_still_has_a_page(tmp_path):
-    words = words_of(page_of(tmp_path, state="failed", counts={"us-0001": Counts(4, 0, 4, 0, 0)}))
+    words = words_of(page_of(tmp_path, state="failed", counts={"us-0001": Counts(0, 4, 0, 0)}))
 
     assert "failed : 0 of 4 assigned targets traced" in words
     assert "No destination answered." in words
@@ -135,30 +177,64 @@ def test_what_is_not_drawn_is_said(small_cycle):
     assert "Not drawn: 2 links to 2 destinations" in words_of(page)
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-def test_a_browser_draws_it_without_a_network(small_cycle, tmp_path):
+CLICK = """<script>
+addEventListener("load", () => {
+  const { dots, lines, radius } = JSON.parse(document.getElementById("data").textContent).map;
+  const box = document.getElementById("map").getBoundingClientRect();
+  const scale = Math.min(box.width, box.height) / (2 * radius * 1.06);
+  const name = (end, i) => dots.name[lines[end][i]];
+  const named = (i) => name("near", i) === "198.51.100.1" && name("far", i) === "198.51.100.2";
+  const i = lines.near.findIndex((_, at) => named(at));
+  const amid = (values) => (values[lines.near[i]] + values[lines.far[i]]) / 2;
+  const where = { clientX: box.x + box.width / 2 + scale * amid(dots.x),
+    clientY: box.y + box.height / 2 - scale * amid(dots.y), pointerId: 1, bubbles: true };
+  const canvas = document.getElementById("canvas");
+  canvas.setPointerCapture = () => {};
+  const press = (kind) => canvas.dispatchEvent(new PointerEvent(kind, where));
+  ["pointerdown", "pointerup"].forEach(press);
+});
+</script>"""
+"""Clicks amid a link of the map, as it lies when everything is shown."""
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Open a page in a browser without a network and return what it has become."""
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed")
+
+    def dump(page: Path) -> str:
+        browser = [
+            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *(f"--user-data-dir={tmp_path / 'browser'}", "--window-size=1400,1000"),
+            *("--virtual-time-budget=20000", "--dump-dom", f"file://{page}"),
+        ]
+        return subprocess.run(
+            browser, capture_output=True, text=True, timeout=300, check=True
+        ).stdout
+
+    return dump
+
+
+def test_a_browser_draws_it_without_a_network(small_cycle, browse):
     page_of(small_cycle)
-    browser = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path / 'browser'}",
-        "--virtual-time-budget=20000",
-        "--dump-dom",
-    ]
 
-    dom = subprocess.run(
-        [*browser, f"file://{small_cycle / 'report.html'}"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    ).stdout
+    dom = browse(small_cycle / "report.html")
 
+    assert 'data-map-ms="' in dom
     assert 'data-drawn="yes"' in dom
-    assert dom.count('class="main-svg"') >= 4
+    assert dom.count('class="main-svg"') >= 3
+
+
+def test_a_click_on_a_link_keeps_its_numbers_below(small_cycle, browse):
+    clicked = small_cycle / "clicked.html"
+    clicked.write_text(page_of(small_cycle).replace("</body>", f"{CLICK}</body>"))
+
+    dom = browse(clicked)
+    picked = words_of(re.search(r'<output id="picked".*?</output>', dom, re.DOTALL)[0])
+
+    assert "198.51.100.1 → 198.51.100.2" in picked
+    assert "seen 2 times by jp-0001, us-0001" in picked
+    assert "from 2026-11-22 03:00:00 UTC to 2026-11-22 03:00:02 UTC" in picked
+    assert "least RTT 1.0 ms and 5.0 ms" in picked

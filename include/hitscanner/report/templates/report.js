@@ -8,18 +8,9 @@
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const VP = 0, ROUTER = 1, DESTINATION = 2;
   const SEVERAL = "several", OTHER = "another one";
-  const config = { displaylogo: false, responsive: true, scrollZoom: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
-  const state = { vp: null, colour: vps.length > map.own_colour.length ? "far" : "vp", arrange: "rings", ends: true };
-
-  // WebGL without a graphics card is slower than SVG (measured: four times, when dragging).
-  const hasGraphicsCard = (() => {
-    try {
-      const gl = document.createElement("canvas").getContext("webgl");
-      const names = gl.getExtension("WEBGL_debug_renderer_info");
-      return !/swiftshader|llvmpipe|software|basic render/i.test(gl.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
-    } catch (error) { return false; }
-  })();
-  const scatter = hasGraphicsCard ? "scattergl" : "scatter";
+  const config = { displaylogo: false, responsive: true, displayModeBar: false };
+  const state = { vp: null, colour: map.ases.length ? "as" : vps.length > map.own_colour.length ? "far" : "vp", arrange: "rings", ends: true };
+  const BETWEEN = "between two", UNKNOWN = "of no known AS";
 
   function vpColour(vp) {
     const slot = map.own_colour.indexOf(vp);
@@ -62,128 +53,143 @@
     const kind = dots.kind[i] === ROUTER ? "router address" : "destination";
     const folded = dots.folded[i] ? `<br>${many(dots.folded[i], "link")} of it not drawn` : "";
     return `<b>${escaped(dots.name[i])}</b><br>${kind}, ${many(dots.far[i], "hop")} from the nearest vantage point` +
-      `<br>least RTT ${ms(dots.rtt[i])}, ${many(dots.degree[i], "neighbour")}<br>seen by ${whoSaw(dots.set[i])}${folded}`;
+      `${asOf(i) === null ? "" : `<br>AS ${asOf(i)}`}<br>least RTT ${ms(dots.rtt[i])}, ${many(dots.degree[i], "neighbour")}<br>seen by ${whoSaw(dots.set[i])}${folded}`;
+  }
+
+  const asOf = (i) => (dots.as[i] < 0 ? null : map.ases[dots.as[i]]);
+  const at = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+
+  function whenSeen(i) {
+    if (lines.first[i] === null) return "";
+    const first = at(lines.first[i]), last = at(lines.last[i]);
+    return first === last ? `<br>at ${first}` : `<br>from ${first} to ${last}`;
   }
 
   function lineText(i) {
     const ends = `<b>${escaped(dots.name[lines.near[i]])} → ${escaped(dots.name[lines.far[i]])}</b>`;
     const silent = lines.hops[i] > 1 ? `, ${many(lines.hops[i] - 1, "silent hop")} between` : "";
     if (lines.freq[i] === null) return `${ends}<br>first reply, at TTL ${lines.hops[i]}${silent}`;
-    return `${ends}<br>seen ${many(lines.freq[i], "time")} by ${whoSaw(lines.set[i])}<br>least delay ${ms(lines.delay[i])}${silent}`;
+    return `${ends}<br>seen ${many(lines.freq[i], "time")} by ${whoSaw(lines.set[i])}${whenSeen(i)}` +
+      `<br>least RTT ${ms(lines.near_rtt[i])} and ${ms(lines.far_rtt[i])}, least delay ${ms(lines.delay[i])}${silent}`;
   }
 
   const isDrawn = (i) => isSeen(dots.set[i]) && (state.ends || dots.kind[i] !== DESTINATION);
 
-  function dotTrace(which, options) {
-    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
-    return { type: scatter, mode: "markers", x: which.map((i) => xs[i]), y: which.map((i) => ys[i]),
-      meta: { which, words: dotText }, hoverinfo: "none", ...options };
-  }
-
-  function lineTrace(which, options) {
-    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
-    const x = [], y = [];
-    for (const i of which) {
-      x.push(xs[lines.near[i]], xs[lines.far[i]], null);
-      y.push(ys[lines.near[i]], ys[lines.far[i]], null);
-    }
-    return { type: scatter, mode: "lines", x, y, hoverinfo: "skip", showlegend: false, ...options };
-  }
-
-  // SVG paints a trace as one layer, where crossing lines do not darken each other: so several layers.
-  function layers(which, options) {
-    const size = hasGraphicsCard ? which.length : Math.max(300, Math.ceil(which.length / 16));
-    const cuts = Array.from({ length: Math.ceil(which.length / Math.max(1, size)) }, (_, k) => k * size);
-    return cuts.map((from) => lineTrace(which.slice(from, from + size), options));
-  }
-
-  // Invisible points amid the links: what the pointer finds.
-  function handles(which) {
-    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
-    const amid = (values) => (i) => (values[lines.near[i]] + values[lines.far[i]]) / 2;
-    const unseen = hasGraphicsCard ? { mode: "markers", marker: { size: 7, opacity: 0 } } : { mode: "none", hoveron: "points" };
-    return { type: scatter, ...unseen, x: which.map(amid(xs)), y: which.map(amid(ys)),
-      meta: { which, words: lineText }, hoverinfo: "none", showlegend: false };
-  }
-
   // Dots shrink as they get many, so that the lines between them stay visible.
   const shrink = Math.min(1, Math.max(0.55, Math.sqrt(2500 / dots.name.length)));
-  const size = (i) => shrink * (3.5 + Math.min(9, 1.1 * Math.log2(1 + dots.degree[i])));
+  const size = (i) => (dots.kind[i] === DESTINATION ? 3 : shrink * (3.5 + Math.min(9, 1.1 * Math.log2(1 + dots.degree[i]))));
 
-  function mapTraces() {
-    const shownDots = dots.name.map((_, i) => i).filter(isDrawn);
-    const isShown = new Set(shownDots);
-    const shownLines = lines.near.map((_, i) => i).filter((i) => isSeen(lines.set[i]) && isShown.has(lines.near[i]) && isShown.has(lines.far[i]));
-    const links = shownLines.filter((i) => lines.freq[i] !== null);
-    const ways = shownLines.filter((i) => lines.freq[i] === null);
-    const kind = (number) => shownDots.filter((i) => dots.kind[i] === number);
-    const width = links.length > 4000 ? 0.7 : 1;
-    const opacity = Math.max(0.16, Math.min(0.5, 0.5 * Math.sqrt(3000 / links.length)));
-    const under = [lineTrace(ways, { line: { width: 1, color: css("--soft") }, opacity: 0.35 })];
-    const over = [];
-    if (state.colour === "vp") {
-      for (const group of groups()) {
-        const colour = groupColour(group), mine = (i) => groupOf(dots.set[i]) === group;
-        const look = { legendgroup: group, name: vps.includes(group) ? `only ${group}` : group };
-        const ends = kind(DESTINATION).filter(mine), routers = kind(ROUTER).filter(mine);
-        under.push(...layers(links.filter((i) => groupOf(lines.set[i]) === group), { ...look, line: { width, color: colour }, opacity }));
-        over.push(dotTrace(ends, { ...look, showlegend: false, marker: { size: 3, color: colour, opacity: 0.75 } }));
-        over.push(dotTrace(routers, { ...look, showlegend: routers.length > 0, marker: { size: routers.map(size), color: colour, line: { width: 0.6, color: css("--panel") } } }));
-      }
-    } else {
-      const scale = [[0, css("--near")], [0.5, css("--middle")], [1, css("--distant")]];
-      const most = Math.max(1, ...dots.far);
-      const marker = (which) => ({ color: which.map((i) => dots.far[i]), colorscale: scale, cmin: 1, cmax: most });
-      const bar = { title: { text: "hops from the nearest<br>vantage point", font: { size: 13 } }, thickness: 10, len: 0.35, x: 0.012, xanchor: "left", y: 0.985, yanchor: "top", outlinewidth: 0 };
-      const ends = kind(DESTINATION), routers = kind(ROUTER);
-      under.push(...layers(links, { line: { width, color: css("--several") }, opacity }));
-      over.push(dotTrace(ends, { showlegend: false, marker: { ...marker(ends), size: 3, opacity: 0.8 } }));
-      over.push(dotTrace(routers, { showlegend: false, marker: { ...marker(routers), size: routers.map(size), line: { width: 0.6, color: css("--panel") }, colorbar: bar } }));
+  // What a dot or a line is coloured by: name → colour, in the order of the legend.
+  const palettes = {
+    vp: () => new Map(groups().map((group) => [group, groupColour(group)])),
+    as: () => new Map([...map.own_as.map((number, slot) => [`AS ${map.ases[number]}`, css(`--vp${slot}`)]),
+      ["another AS", css("--other")], [BETWEEN, css("--several")], [UNKNOWN, css("--soft")]]),
+    far: () => new Map(shades().map((colour, step) => [farName(step), colour])),
+  };
+  const STEPS = 6, most = Math.max(1, ...dots.far);
+  const step = (hops) => Math.min(STEPS - 1, Math.floor((Math.max(0, hops - 1) * STEPS) / most));
+  const farName = (k) => `${1 + Math.ceil((k * most) / STEPS)} hops and more`;
+  const mixed = (a, b, share) => `color-mix(in oklab, ${a} ${100 - share}%, ${b})`;
+  const shades = () => Array.from({ length: STEPS }, (_, k) => (k < STEPS / 2 ? mixed(css("--near"), css("--middle"), (200 * k) / STEPS) : mixed(css("--middle"), css("--distant"), (200 * k) / STEPS - 100)));
+  const asName = (number) => (number < 0 ? UNKNOWN : map.own_as.includes(number) ? `AS ${map.ases[number]}` : "another AS");
+  const dotGroup = { vp: (i) => groupOf(dots.set[i]), as: (i) => asName(dots.as[i]), far: (i) => farName(step(dots.far[i])) };
+  const lineGroup = {
+    vp: (i) => groupOf(lines.set[i]),
+    as: (i) => (dots.as[lines.near[i]] === dots.as[lines.far[i]] ? asName(dots.as[lines.near[i]]) : BETWEEN),
+    far: (i) => farName(step(dots.far[lines.far[i]])),
+  };
+
+  let shown = { lines: [], dots: [], legend: [] };
+
+  // Sort what is drawn by colour: ways from the vantage points first, then links; posts on top.
+  function regroup() {
+    const palette = palettes[state.colour](), isShown = dots.name.map((_, i) => isDrawn(i));
+    const byLine = new Map([...palette.keys()].map((name) => [name, []])), ways = [];
+    for (let i = 0; i < lines.near.length; i++) {
+      if (!isSeen(lines.set[i]) || !isShown[lines.near[i]] || !isShown[lines.far[i]]) continue;
+      if (lines.freq[i] === null) ways.push(i); else byLine.get(lineGroup[state.colour](i)).push(i);
     }
-    const posts = kind(VP);
-    const top = dotTrace(posts, { showlegend: false,
-      marker: { symbol: "diamond", size: 15, color: posts.map((i) => vpColour(sets[dots.set[i]][0])), line: { width: 2, color: css("--paper") } } });
-    return [...under, handles(links), ...over, top];
+    const links = [...byLine.values()].reduce((sum, some) => sum + some.length, 0);
+    const width = links > 4000 ? 0.7 : 1, alpha = Math.max(0.2, Math.min(0.55, 0.55 * Math.sqrt(3000 / links)));
+    const byDot = new Map([...palette.keys()].map((name) => [name, [[], []]])), posts = new Map();
+    for (let i = 0; i < isShown.length; i++) {
+      if (!isShown[i]) continue;
+      if (dots.kind[i] === VP) posts.set(i, vpColour(sets[dots.set[i]][0]));
+      else byDot.get(dotGroup[state.colour](i))[dots.kind[i] === ROUTER ? 1 : 0].push(i);
+    }
+    shown = {
+      lines: [{ which: ways, colour: css("--soft"), alpha: 0.35, width: 1 }, ...[...byLine].map(([name, which]) => ({ which, colour: palette.get(name), alpha, width }))],
+      dots: [...[0, 1].flatMap((kind) => [...byDot].map(([name, two]) => ({ which: two[kind], colour: palette.get(name), alpha: kind ? 1 : 0.75 }))),
+        ...[...posts].map(([i, colour]) => ({ which: [i], colour, alpha: 1 }))],
+      legend: [...byDot].filter(([name, two]) => two[0].length + two[1].length + byLine.get(name).length).map(([name]) => [name, palette.get(name)]),
+    };
+  }
+
+  const scene = {
+    lines,
+    places: () => (state.arrange === "rings" ? { xs: dots.x, ys: dots.y } : { xs: dots.fx, ys: dots.fy }),
+    radius: () => map.radius,
+    groups: () => shown,
+    size: (i) => (dots.kind[i] === VP ? 15 : size(i)),
+    below: drawRings,
+    above: drawNames,
+    mark: drawMark,
+    picked: (found) => say(found ? wordsOf(found) : ""),
+    pointed: (found, event) => (found ? showTip(wordsOf(found), event) : hideTip()),
+  };
+  const wordsOf = (found) => ("dot" in found ? dotText(found.dot) : lineText(found.line));
+
+  // Circles every five hops, so that distance can be read off.
+  function drawRings(paper, px, py, scale) {
+    if (state.arrange !== "rings") return;
+    paper.strokeStyle = css("--rule"); paper.fillStyle = css("--soft"); paper.font = `12px ${fontFamily}`; paper.textAlign = "center"; paper.lineWidth = 1;
+    for (let hops = 5; hops <= map.radius - map.centre_hops; hops += 5) {
+      const r = hops + map.centre_hops;
+      paper.beginPath(); paper.arc(px(0), py(0), r * scale, 0, 2 * Math.PI); paper.stroke();
+      paper.fillText(`${hops} hops`, px(0), py(r) - 3);
+    }
   }
 
   // The names of the vantage points, beside them, where they do not cover one another.
-  function labels() {
-    const isRound = state.arrange === "rings", posts = dots.name.map((_, i) => i).filter((i) => dots.kind[i] === VP && isDrawn(i));
-    if (posts.length > 24) return [];
-    return posts.map((i) => {
-      const x = isRound ? dots.x[i] : dots.fx[i], y = isRound ? dots.y[i] : dots.fy[i];
-      const length = Math.hypot(dots.x[i], dots.y[i]);
-      const [right, up] = isRound && length ? [dots.x[i] / length, dots.y[i] / length] : [1, 0];
-      return { x, y, text: `<b>${dots.name[i]}</b>`, showarrow: false, xshift: 12 * right, yshift: 16 * up,
-        xanchor: right > 0.3 ? "left" : right < -0.3 ? "right" : "center", borderpad: 1, font: { size: 13, color: css("--ink") }, bgcolor: css("--panel"), opacity: 0.88 };
-    });
+  function drawNames(paper, px, py) {
+    const posts = dots.name.map((_, i) => i).filter((i) => dots.kind[i] === VP && isDrawn(i)), { xs, ys } = scene.places();
+    if (posts.length > 24) return;
+    paper.font = `bold 13px ${fontFamily}`;
+    for (const i of posts) {
+      const length = Math.hypot(xs[i], ys[i]) || 1, right = xs[i] / length, up = ys[i] / length;
+      paper.textAlign = right > 0.3 ? "left" : right < -0.3 ? "right" : "center";
+      paper.lineWidth = 4; paper.strokeStyle = css("--panel"); paper.fillStyle = css("--ink");
+      const x = px(xs[i]) + 13 * right, y = py(ys[i]) - 16 * up + 4;
+      paper.strokeText(dots.name[i], x, y); paper.fillText(dots.name[i], x, y);
+    }
   }
 
-  // Circles every five hops, so that distance can be read off.
-  function rings() {
-    const shapes = [], annotations = [];
-    annotations.push(...labels());
-    if (state.arrange !== "rings") return { shapes, annotations };
-    for (let hops = 5; hops <= map.radius - map.centre_hops; hops += 5) {
-      const r = hops + map.centre_hops;
-      shapes.push({ type: "circle", layer: "below", x0: -r, x1: r, y0: -r, y1: r, line: { width: 1, color: css("--rule") } });
-      annotations.push({ x: 0, y: r, text: `${hops} hops`, showarrow: false, font: { size: 12, color: css("--soft") }, bgcolor: css("--panel") });
-    }
-    return { shapes, annotations };
+  function drawMark(paper, px, py, found) {
+    const { xs, ys } = scene.places();
+    paper.strokeStyle = css("--bad"); paper.lineWidth = 2.5;
+    paper.beginPath();
+    if ("dot" in found) paper.arc(px(xs[found.dot]), py(ys[found.dot]), scene.size(found.dot) / 2 + 5, 0, 2 * Math.PI);
+    else { const a = lines.near[found.line], b = lines.far[found.line]; paper.moveTo(px(xs[a]), py(ys[a])); paper.lineTo(px(xs[b]), py(ys[b])); }
+    paper.stroke();
+  }
+
+  function drawLegend() {
+    const titles = { vp: "seen by", as: "AS", far: "distance" };
+    $("legend").innerHTML = `<b>${titles[state.colour]}</b>` + shown.legend.map(([name, colour]) =>
+      `<span><i style="background:${colour}"></i>${escaped(state.colour === "vp" && vps.includes(name) ? `only ${name}` : name)}</span>`).join("");
+  }
+
+  const fontFamily = getComputedStyle(document.body).fontFamily;
+  let picture = null;
+
+  function drawMap() {
+    regroup();
+    drawLegend();
+    if (picture) picture.paint(); else picture = makeMap($("map"), $("canvas"), scene);
   }
 
   const font = () => ({ family: getComputedStyle(document.body).fontFamily, size: 13, color: css("--ink") });
   const hoverlabel = () => ({ bgcolor: css("--paper"), bordercolor: css("--several"), font: { ...font(), size: 13.5 }, align: "left" });
-
-  function drawMap() {
-    const axis = { visible: false, range: [-map.radius * 1.06, map.radius * 1.06] };
-    Plotly.react("map", mapTraces(), {
-      uirevision: state.arrange, dragmode: "pan", hovermode: "closest", hoverdistance: 8, font: font(),
-      margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: css("--panel"), plot_bgcolor: css("--panel"),
-      xaxis: axis, yaxis: { ...axis, scaleanchor: "x" }, ...rings(),
-      legend: { x: 0.012, y: 0.985, bgcolor: "rgba(0,0,0,0)", itemsizing: "constant", font: { size: 14 }, title: { text: "seen by", font: { size: 13, color: css("--soft") } } },
-    }, config);
-  }
 
   function drawCharts() {
     for (const [name, { data: traces, layout }] of Object.entries(charts)) {
@@ -193,7 +199,7 @@
       }
       const axis = (given) => ({ ...given, gridcolor: css("--rule"), linecolor: css("--several"), tickcolor: css("--several"), automargin: true });
       Plotly.react(name, traces, { ...layout, xaxis: axis(layout.xaxis), yaxis: axis(layout.yaxis), font: font(), hoverlabel: hoverlabel(),
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" }, { ...config, scrollZoom: false, displayModeBar: false });
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)" }, config);
     }
   }
 
@@ -201,7 +207,16 @@
     for (const swatch of document.querySelectorAll(".swatch")) swatch.style.background = vpColour(vps.indexOf(swatch.dataset.vp));
   }
 
-  function draw() { paintSwatches(); drawMap(); setTimeout(drawCharts, 0); }
+  function draw() { paintSwatches(); drawMap(); if (window.Plotly) drawCharts(); }
+
+  // Plotly is 4 MB: it is read only when the map is there.
+  function startCharts() {
+    const script = document.createElement("script");
+    script.textContent = $("plotly").textContent;
+    document.body.append(script);
+    drawCharts();
+    document.documentElement.dataset.drawn = "yes";
+  }
 
   const say = (text) => { $("picked").innerHTML = text.replaceAll("<br>", " · "); };
 
@@ -214,19 +229,19 @@
     tip.style.top = `${y > frame.height / 2 ? y - tip.offsetHeight - 10 : y + 10}px`;
   }
 
+  const hideTip = () => { $("tip").hidden = true; };
+
   function find(name) {
     const i = dots.name.indexOf(name.trim());
     if (i < 0) { say(name.trim() ? "This address is not drawn." : ""); return; }
-    const [xs, ys] = state.arrange === "rings" ? [dots.x, dots.y] : [dots.fx, dots.fy];
-    const mark = { x: xs[i], y: ys[i], text: dots.name[i], arrowcolor: css("--bad"), font: font(), bgcolor: css("--paper"), ax: 30, ay: -36 };
-    const r = map.radius / 8;
-    Plotly.relayout("map", { annotations: [...rings().annotations, mark], "xaxis.range": [xs[i] - r, xs[i] + r], "yaxis.range": [ys[i] - r, ys[i] + r] });
+    picture.show(i, ($("map").clientHeight * 4) / map.radius);
     say(dotText(i));
   }
 
   for (const [i, vp] of vps.entries()) $("seen-from").add(new Option(vp, i));
+  $("colour").querySelector("[value=as]").hidden = !map.ases.length;
   $("colour").value = state.colour;
-  $("seen-from").onchange = (event) => { state.vp = event.target.value === "" ? null : Number(event.target.value); drawMap(); };
+  $("seen-from").onchange = (event) => { state.vp = event.target.value === "" ? null : Number(event.target.value); picture.forget(); drawMap(); };
   $("colour").onchange = (event) => { state.colour = event.target.value; drawMap(); };
   $("arrange").onchange = (event) => { state.arrange = event.target.value; drawMap(); };
   $("ends").onchange = (event) => { state.ends = event.target.checked; drawMap(); };
@@ -234,16 +249,7 @@
   $("find").onchange = (event) => find(event.target.value);
   document.querySelector(".controls").hidden = false;
   draw();
-  // The words are made when they are asked for: there may be tens of thousands of them.
-  const wordsAt = ({ data: { meta }, pointNumber }) => meta.words(meta.which[pointNumber]);
-  $("map").on("plotly_click", (event) => say(wordsAt(event.points[0])));
-  $("map").on("plotly_hover", (event) => showTip(wordsAt(event.points[0]), event.event));
-  // Thousands of SVG lines cannot follow the pointer in time; the dots can, and the lines come back.
-  if (!hasGraphicsCard && lines.near.length > 3000) {
-    $("map").on("plotly_relayouting", () => $("map").classList.add("moving"));
-    $("map").on("plotly_relayout", () => $("map").classList.remove("moving"));
-  }
-  $("map").on("plotly_unhover", () => { $("tip").hidden = true; });
+  document.documentElement.dataset.mapMs = Math.round(performance.now());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  setTimeout(() => { document.documentElement.dataset.drawn = "yes"; }, 0);
+  requestAnimationFrame(() => setTimeout(startCharts, 0));
 })();
