@@ -4,12 +4,22 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
-from hitscanner.domain.inventory import Inventory, Server, VantagePoint
-from tests.cluster import images, k3s, rootfs
+from hitscanner.domain.inventory import Inventory, Platform, Server, VantagePoint
+from tests.cluster import images, k3s, network, rootfs
 from tests.cluster.commands import run
 from tests.cluster.host import Host
+
+PLATFORM = Platform(
+    flannel_backend="host-gw",
+    storage="local",
+    kubelet_args=("fail-cgroupv1=false",),
+    admins=(IPv4Network(f"{network.CENTRE_ADDRESS}/32"),),
+    k3s_version=k3s.VERSION,
+)
+"""What the machine's kernel and the stand-in can do: see docs/test-cluster.md."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ def inventory(hosts: Sequence[Host]) -> Inventory:
             user=server.user,
             host_key=server.host_key,
         ),
+        platform=PLATFORM,
         vantage_points=tuple(
             VantagePoint(
                 name=host.name,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import claim, home, host, network, packages
+from tests.cluster import claim, home, host, machine, network, packages
 from tests.cluster.commands import run
 from tests.cluster.errors import LabError
 from tests.cluster.host import Host
@@ -86,6 +86,7 @@ def up(count: int, state: Path = DEFAULT_STATE, wait_s: float = 0.0) -> Lab:
     claim.take(state, REPOSITORY, wait_s)
     try:
         _wipe(state)
+        machine.prepare()
         return _make(plan_hosts(count, state), state, made)
     except BaseException:
         _remove(state)
@@ -147,6 +148,7 @@ def _remove(state: Path) -> None:
         host.remove_all()
     network.remove()
     _wipe(state)
+    machine.restore()
     claim.give_back()
 
 

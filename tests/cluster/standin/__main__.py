@@ -78,8 +78,11 @@ def _daemon(command: str, argv: list[str]) -> None:
     log.info(f"Starting k3s {command} {VERSION}")
     try:
         DAEMONS[command](given, children)
-    finally:
+    except SystemExit:
         children.stop()
+        raise
+    finally:
+        children.kill()
 
 
 def _tool(name: str, words: list[str]) -> None:

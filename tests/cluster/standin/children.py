@@ -25,7 +25,7 @@ class Children:
         self.stopping = threading.Event()
 
     def start(
-        self, name: str, *words: str, environment: dict[str, str] | None = None
+        self, name: str, *words: str, log_file: Path | None = None
     ) -> "subprocess.Popen[bytes]":
         """
         Start the program *name* of this version, or of the host.
@@ -37,11 +37,13 @@ class Children:
         program = str(own) if own.exists() else name
         shown = [word for word in words if "token" not in word]
         log.info(f"Running {name} {' '.join(shown)}")
+        output = log_file.open("ab") if log_file else None
         child = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", program, *words],
-            env={**_environment(), **(environment or {})},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),
+            stdout=sys.stderr.fileno() if output is None else output,
+            stderr=output,
         )
         self.running.append(child)
         return child
@@ -52,6 +54,12 @@ class Children:
             if child.poll() is not None and not self.stopping.is_set():
                 name = Path(child.args[4]).name  # type: ignore[index]
                 raise log.FatalError(f"{name} exited: status {child.returncode}")
+
+    def kill(self) -> None:
+        """End them at once, as when the one process that is k3s ends."""
+        self.stopping.set()
+        for child in self.running:
+            child.kill()
 
     def stop(self) -> None:
         """End them in the reverse order of their start."""

@@ -24,7 +24,10 @@ def start(layout: Layout, given: dict[str, Any], children: Children) -> None:
         path = folder / "certs.d" / name / "hosts.toml"
         pki.private(path, table.encode())
     pki.private(folder / "config.toml", _config(layout, given, registries).encode())
-    children.start("containerd", f"--config={folder / 'config.toml'}")
+    log_file = layout.agent / "containerd" / "containerd.log"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log.info(f"Logging containerd to {log_file}")
+    children.start("containerd", f"--config={folder / 'config.toml'}", log_file=log_file)
     log.info("Waiting for containerd startup")
     while subprocess.run([*_CTR, "version"], capture_output=True, check=False).returncode:
         children.check()
