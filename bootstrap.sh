@@ -200,8 +200,11 @@ step_venv() {
     python_works || [ -n "$DRY_RUN" ] ||
         die "Python >= $PYTHON_MIN and < 3.14 with venv is needed; apt-get install python3-venv"
     stamp=$VENV/.installed
-    sum=$(cat "$LOCK" "$HERE/pyproject.toml" | sha256sum | cut -d' ' -f1)
-    if [ -f "$stamp" ] && grep -qx "$sum" "$stamp"; then return 0; fi
+    sum=$(sum_of "$LOCK")
+    # What the tests need contains what the others need.
+    for lock in "$LOCK" "$HERE/requirements-dev.lock"; do
+        if [ -f "$stamp" ] && grep -qx "$(sum_of "$lock")" "$stamp"; then return 0; fi
+    done
     say "installing Python packages from $(basename "$LOCK")"
     if [ -n "$DRY_RUN" ]; then
         say "would make $VENV"
@@ -223,6 +226,8 @@ step_venv() {
         die "the package could not be installed; the reason is above"
     printf '%s\n' "$sum" >>"$stamp"
 }
+
+sum_of() { cat "$1" "$HERE/pyproject.toml" | sha256sum | cut -d' ' -f1; }
 
 step_transform() {
     if [ -n "$DRY_RUN" ]; then

@@ -20,6 +20,9 @@ __all__ = ["CLUSTER", "HOST", "PARALLEL", "collect", "conclude", "leave", "param
 ROW = "row"
 """The key under which a task leaves its host's row."""
 
+ROWS = "rows"
+"""The key under which a summary leaves all rows."""
+
 MAY_PASS = frozenset(
     {"api-unreachable", "connection-lost", "locked", "rebooted", "timed-out", "unreachable"}
 )
@@ -98,7 +101,9 @@ def conclude(rows: Sequence[Row]) -> list[dict[str, Any]]:
     lines = summary(rows)
     for line in lines:
         print(line)
+    result = [row.to_json() for row in rows]
+    get_current_context()["ti"].xcom_push(key=ROWS, value=result)  # a red summary has one too
     bad = [row for row in rows if not row.is_good]
     if bad:
         raise AirflowFailException("; ".join([lines[-1], *map(sentence, bad[:5])]))
-    return [row.to_json() for row in rows]
+    return result

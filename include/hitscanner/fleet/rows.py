@@ -65,7 +65,7 @@ class Row:
             cause=refusal.cause if refusal else "",
             remedy=refusal.remedy if refusal else "",
             detail="; ".join(each.says for each in found.refusals),
-            changed=tuple(f"{change.phase}: {change.says}" for change in found.changes),
+            changed=() if refusal else tuple(f"{c.phase}: {c.says}" for c in found.changes),
             warnings=found.warnings,
             plan=tuple(found.describe()),
         )

@@ -164,7 +164,8 @@ class KubeApi:
         except (HTTPError, OSError) as error:
             raise ClusterUnreachableError(
                 f"the API server of {self.kubeconfig} does not answer ({_short(error)})",
-                "see that k3s runs on the server and port 6443 is open: hitscanner fleet check",
+                "see that k3s runs on the server, and that this machine may reach its port 6443: "
+                "its address belongs into `admins` of [platform]",
             ) from error
         return dict(json.loads(answer.data or b"{}"))
 
@@ -255,5 +256,16 @@ def events(api: Api, name: str) -> list[str]:
     return [" ".join(f"{i.get('reason')}: {i.get('message')}".split()) for i in stamped]
 
 
+_REASONS = {
+    "ConnectTimeoutError": "no answer to a connection",
+    "NewConnectionError": "connection refused",
+    "ReadTimeoutError": "no answer to a question",
+    "SSLError": "it shows a certificate of another cluster",
+}
+"""What urllib3 calls them -> what they mean to people."""
+
+
 def _short(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    reason = getattr(error, "reason", error)
+    known = _REASONS.get(type(reason).__name__)
+    return known or (str(reason).strip().splitlines() or [type(reason).__name__])[0][:200]
