@@ -79,9 +79,10 @@ async def _check_host(
         remedy = "log in and see what keeps it busy"
         return Row(name, "unhealthy", "timed-out", remedy, f"no end after {site.deadline_s:.0f} s")
     found = findings(seen, now)
+    warnings = seen.plan.warnings
     if silent:  # then nothing is known about the node
         found = [*silent, *(f for f in found if f.cause not in ("not-joined", "drift"))]
-    return _row(name, found, time.monotonic() - began_at)
+    return _row(name, found, time.monotonic() - began_at, warnings)
 
 
 async def _look(site: Site, api: Api, name: str, nodes: Mapping[str, Node]) -> Seen:
@@ -161,15 +162,18 @@ def _known(site: Site) -> list[str]:
     return names + ([inventory.server.name] if inventory.server else [])
 
 
-def _row(name: str, found: Sequence[Finding], duration_s: float) -> Row:
+def _row(
+    name: str, found: Sequence[Finding], duration_s: float, warnings: tuple[str, ...] = ()
+) -> Row:
     if not found:
-        return Row(name, "healthy", duration_s=duration_s)
+        return Row(name, "healthy", warnings=warnings, duration_s=duration_s)
     return Row(
         host=name,
         state="unhealthy",
         cause=", ".join(finding.cause for finding in found),
         remedy=found[0].remedy,
         detail="; ".join(f"{finding.cause}: {finding.says}" for finding in found),
+        warnings=warnings,
         duration_s=duration_s,
         plan=tuple(f"{f.cause}: {f.says}; {f.remedy}" for f in found),
     )

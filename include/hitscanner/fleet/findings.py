@@ -129,9 +129,6 @@ def _of_host(facts: Facts) -> Iterator[Finding]:
         side = "ahead" if facts.clock_offset_s > 0 else "behind"
         what = f"its clock is {abs(facts.clock_offset_s):.0f} s {side}"
         yield Finding("clock-skew", what, "see `chronyc tracking` on the host")
-    if not facts.is_clock_synchronised:
-        what = "nothing keeps its clock"
-        yield Finding("clock-unsynchronised", what, "see `chronyc sources` on the host")
     if facts.disk_free_mb < LOW_DISK_MB:
         what = f"{facts.disk_free_mb} MB are free under /var/lib"
         yield Finding("disk-low", what, f"free some: {LOW_DISK_MB} MB are needed")

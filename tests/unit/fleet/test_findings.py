@@ -36,7 +36,6 @@ CASES = {
     "label-drift": replace(HEALTHY, node=replace(NODE, labels={"myrole": "master"})),
     "tunnel-stuck": replace(HEALTHY, tunnel="502"),
     "clock-skew": replace(HEALTHY, facts=facts(clock_offset_s=-301)),
-    "clock-unsynchronised": replace(HEALTHY, facts=facts(is_clock_synchronised=False)),
     "disk-low": replace(HEALTHY, facts=facts(disk_free_mb=100)),
     "no-raw-sockets": replace(HEALTHY, facts=facts(can_raw_socket=False)),
     "api-port-blocked": replace(HEALTHY, facts=facts(server_port="blocked")),

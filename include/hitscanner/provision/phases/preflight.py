@@ -125,8 +125,8 @@ def _resources(desired: Desired, facts: Facts) -> Iterator[Refusal]:
     if facts.memory_mb < MEMORY_MB[desired.role]:
         what = f"it has {facts.memory_mb} MB of memory, {MEMORY_MB[desired.role]} MB are needed"
         yield Refusal("too-little-memory", what, "use a larger host")
-    if desired.unit in facts.applied:
-        return
+    if desired.unit in facts.applied or _is_ours(desired, facts):
+        return  # a join that was cut has left our own k3s at these ports
     for listener in facts.listening:
         if listener.proto == "tcp" and listener.port in PORTS[desired.role]:
             what = f"port {listener.port} is taken by {listener.process or 'another program'}"
