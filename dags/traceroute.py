@@ -13,7 +13,8 @@ an error that names it.
 1. `plan` freezes what is asked of whom, without excluded and reserved addresses.
 2. `start` and `fetch` run once per vantage point, side by side. The prober works detached on the
    vantage point: a restart of Airflow does not disturb it.
-3. `gate` counts every target as done, failed, excluded or unassigned, and writes the manifest:
+3. `reshard` gives what a failed vantage point left to those that are whole, in `second_chance`.
+4. `gate` counts every target as done, failed, excluded or unassigned, and writes the manifest:
    *complete*, *partial* or *failed*.
 
 **A vantage point that fails** is a red square and a line in the manifest. The others go on, and are
@@ -32,7 +33,7 @@ from airflow.sdk import TriggerRule, dag, task, task_group
 
 from hitscanner.domain.params import traceroute_param_schema
 from hitscanner_airflow.assets import raw_traces
-from hitscanner_airflow.bridge import announce, asked, verdicts
+from hitscanner_airflow.bridge import announce, asked, planned, verdicts
 from hitscanner_airflow.params import form
 from hitscanner_airflow.policy import CYCLE_TIMEOUT, DEFAULT_ARGS, LANE_TIMEOUT, VANTAGE_POINT
 
@@ -86,26 +87,32 @@ def traceroute() -> None:
         started = start(shard=shard)
         fetch(shard=started)  # type: ignore[arg-type] # stands for the dict until it runs
 
-    @task(
-        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
-        outlets=[raw_traces],
-        multiple_outputs=False,
-    )
+    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, multiple_outputs=False)
     @verdicts
-    def gate(shards: list[dict[str, str]]) -> dict[str, Any]:
+    def reshard(shards: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Give what a failed vantage point left to those that are whole; mostly nothing."""
+        from hitscanner.wiring import pipeline
+
+        return pipeline().reshard(shards[0])
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, outlets=[raw_traces], multiple_outputs=False)
+    @verdicts
+    def gate(shards: list[dict[str, str]] | None) -> dict[str, Any]:
         """Count, write the manifest, and publish if the quorum is met."""
         from hitscanner.wiring import pipeline
 
-        first = shards[0]
+        first = planned(shards)[0]
         closed = pipeline().close_cycle({"list": first["list"], "cycle": first["cycle"]})
         announce(raw_traces, closed)
         return closed
 
+    # `reshard` hangs on plan itself: that is the "one success" when every lane failed, and its
+    # absence when plan failed.  An empty plan skips the lanes, and with them `reshard`.
     shards = plan()
-    # The gate hangs on plan itself: that is the "one success" when every lane failed, and its
-    # absence when plan failed.  An empty plan skips the lanes, and with them the gate.
+    again = reshard(shards)  # type: ignore[arg-type] # stands for the list until it runs
     closed = gate(shards)  # type: ignore[arg-type] # stands for the list until it runs
-    one_vantage_point.expand(shard=shards) >> closed
+    one_vantage_point.expand(shard=shards) >> again
+    one_vantage_point.override(group_id="second_chance").expand(shard=again) >> closed
 
 
 traceroute()

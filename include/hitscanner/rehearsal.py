@@ -88,6 +88,7 @@ class Rehearsal:
             "rate_pps": self.rate_pps,
             "dealias": self.dealias,
             "min_vp_ratio": self.min_vp_ratio,
+            "reshard": self.break_vp is None,  # a broken one is to be seen, not made up for
             # Where packets of one trace part, one answer a hop would join ways that do not meet.
             "confirm": self.world == "dirty",
         }

@@ -27,6 +27,7 @@ from hitscanner.pipeline.control import Control
 from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.load import Dock
 from hitscanner.pipeline.plan import Plan, Request
+from hitscanner.pipeline.reshard import reshard
 from hitscanner.pipeline.running import running_loads
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
@@ -121,6 +122,14 @@ class Pipeline:
         may_start = self.control().order() is None
         record = measure.fetch(self._lane(wanted), wanted, may_start=may_start)
         return {**shard, "state": "done", **record.counts.to_json()}
+
+    def reshard(self, cycle: dict[str, str]) -> list[dict[str, str]]:
+        """Give what nobody brought home to whole vantage points; the new shards, often none."""
+        with locked(self.settings.plan_lock):
+            dealt = reshard(self.store, _cycle(cycle), self.inventory(), self.do_not_probe())
+        for shard in dealt:
+            print(f"{shard.vp} takes over targets of others")
+        return [shard.to_json() for shard in dealt]
 
     def close_cycle(self, cycle: dict[str, str]) -> dict[str, Any]:
         """Count, decide and write the manifest; raises when the state is `failed`."""

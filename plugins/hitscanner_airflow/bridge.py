@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import Asset, get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from hitscanner.errors import MeasurementFailedError, UnknownKeyError, UsageError
 
@@ -30,6 +30,10 @@ class Asked:
     """Aware; names the cycle.  A run without logical date (by REST) has its `run_after` here."""
 
     run_id: str
+
+
+class ConsequenceError(AirflowFailException):
+    """Another task's failure decided; this one only cannot go on."""
 
 
 def verdicts(function: Callable[P, R]) -> Callable[P, R]:
@@ -60,6 +64,21 @@ def asked() -> Asked:
         logical_time=run.logical_date or run.run_after,
         run_id=run.run_id,
     )
+
+
+def planned(shards: list[dict[str, str]] | None) -> list[dict[str, str]]:
+    """
+    Give the shards that `plan` gave, to a task that runs whatever became of the others.
+
+    Raises:
+        ConsequenceError: when `plan` failed.
+        AirflowSkipException: when it planned nothing to be sent.
+    """
+    if shards is None:
+        raise ConsequenceError("nothing was planned; the log of plan says why")
+    if not shards:
+        raise AirflowSkipException("nothing was to be sent")
+    return shards
 
 
 def is_scheduled() -> bool:

@@ -79,8 +79,11 @@ class Failures:
         return None if error is None else first_line(error)
 
     def last(self) -> BaseException | None:
-        """Give the error of the task that failed last: the one that decided."""
-        return next(reversed(self.seen.values()), None)
+        """Give the error of the task that failed last by itself: the one that decided."""
+        from hitscanner_airflow.bridge import ConsequenceError
+
+        deciding = (e for e in reversed(self.seen.values()) if not isinstance(e, ConsequenceError))
+        return next(deciding, None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,9 +26,12 @@ VANTAGE_POINTS = ("de-0001", "jp-0001", "us-0001")
 class FakePipeline:
     """Does nothing, remembers nothing on disk; fails where a scenario says so."""
 
-    def __init__(self, broken: dict[str, type[Exception]], quorum: int = 1) -> None:
+    def __init__(
+        self, broken: dict[str, type[Exception]], quorum: int = 1, takers: Sequence[str] = ()
+    ) -> None:
         self.broken = broken
         self.quorum = quorum
+        self.takers = takers
         self.calls: list[str] = []
         self.fetched: list[str] = []
 
@@ -45,13 +48,17 @@ class FakePipeline:
         ]
 
     def start(self, shard: dict[str, str]) -> dict[str, str]:
-        self._call(f"start {shard['vp']}")
+        self._call(_lane("start", shard))
         return shard
 
     def fetch(self, shard: dict[str, str]) -> dict[str, Any]:
-        self._call(f"fetch {shard['vp']}")
+        self._call(_lane("fetch", shard))
         self.fetched.append(shard["vp"])
         return {**shard, "state": "done", "done": 10}
+
+    def reshard(self, cycle: dict[str, str]) -> list[dict[str, str]]:
+        self._call("reshard")
+        return [{**cycle, "vp": vp, "shard": "0001"} for vp in self.takers]
 
     def close_cycle(self, cycle: dict[str, str]) -> dict[str, Any]:
         self._call("close_cycle")
@@ -79,6 +86,10 @@ class FakePipeline:
         self.calls.append(name)
         if error := self.broken.get(name):
             raise error(f"{name} is broken: mend it\nand a second line")
+
+
+def _lane(verb: str, shard: dict[str, str]) -> str:
+    return f"{verb} {shard['vp']}{' again' if shard['shard'] == '0001' else ''}"
 
 
 class OnceBroken(FakePipeline):
@@ -217,6 +228,18 @@ SCENARIOS: dict[str, tuple[FakePipeline, list[str]]] = {
         FakePipeline({f"fetch {vp}": MeasurementFailedError for vp in VANTAGE_POINTS}),
         ["--dag", "traceroute", *THEN],
     ),
+    "one_takes_over": (
+        FakePipeline({"fetch jp-0001": MeasurementFailedError}, takers=["us-0001"]),
+        ["--dag", "traceroute"],
+    ),
+    "the_taker_fails": (
+        FakePipeline(
+            {f"fetch {lane}": MeasurementFailedError for lane in ("jp-0001", "us-0001 again")},
+            takers=["us-0001"],
+        ),
+        ["--dag", "traceroute"],
+    ),
+    "reshard_fails": (FakePipeline({"reshard": MeasurementFailedError}), ["--dag", "traceroute"]),
     "plan_fails": (FakePipeline({"plan": UsageError}), ["--dag", "traceroute", *THEN]),
     "plan_only": (
         FakePipeline({}),

@@ -84,10 +84,10 @@ def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
     }
 
     lanes = ["one_vantage_point.fetch", "one_vantage_point.start"]
+    again = ["second_chance.fetch", "second_chance.start"]
     of_stages = [f"{stage}.{lane}" for stage in STAGES for lane in lanes]
-    assert sorted(mapped) == sorted(
-        ["build", "compare", "convert", "load_cycle", "merge", "resolve", *lanes, *of_stages]
-    )
+    others = ["build", "compare", "convert", "load_cycle", "merge", "resolve"]
+    assert sorted(mapped) == sorted([*others, *lanes, *again, *of_stages])
     assert all(mapped.values())
 
 
@@ -127,16 +127,23 @@ def test_traceroute_runs_daily_at_three_and_asks_for_every_key_of_the_form(facts
     assert all(param["description"] for param in dag["params"].values())
 
 
-def test_the_gate_runs_if_every_lane_failed_but_not_if_plan_failed(facts):
+def test_what_is_left_is_moved_if_every_lane_failed_but_not_if_plan_failed(facts):
     """`plan` is the one success that `all_done_min_one_success` counts when no lane succeeded."""
+    reshard = facts["dags"]["traceroute"]["tasks"]["reshard"]
+
+    assert reshard["trigger_rule"] == "all_done_min_one_success"
+    assert reshard["upstream"] == ["one_vantage_point.fetch", "plan"]
+
+
+def test_the_gate_runs_whatever_became_of_the_second_chances(facts):
     gate = facts["dags"]["traceroute"]["tasks"]["gate"]
 
-    assert gate["trigger_rule"] == "all_done_min_one_success"
-    assert gate["upstream"] == ["one_vantage_point.fetch", "plan"]
+    assert gate["trigger_rule"] == "all_done"
+    assert gate["upstream"] == ["plan", "second_chance.fetch"]
     assert gate["outlets"] == ["raw_traces"]
 
 
-def test_nothing_but_a_gate_looks_past_a_failure(facts):
+def test_nothing_but_a_gate_and_what_moves_targets_looks_past_a_failure(facts):
     rules = {
         task_id: task["trigger_rule"]
         for dag_id, dag in facts["dags"].items()
@@ -145,7 +152,7 @@ def test_nothing_but_a_gate_looks_past_a_failure(facts):
         if task["trigger_rule"] not in ("all_success", "none_failed")
     }
 
-    assert sorted(rules) == sorted(["gate", *(f"{stage}.gate" for stage in STAGES)])
+    assert sorted(rules) == sorted(["gate", "reshard", *(f"{stage}.gate" for stage in STAGES)])
 
 
 def test_a_skipped_method_does_not_keep_the_next_one_from_running(facts):

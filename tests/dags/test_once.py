@@ -85,13 +85,34 @@ def test_the_gate_runs_and_fails_when_every_lane_failed(runs):
     assert run["exit_code"] == 3
 
 
+def test_what_a_failed_vantage_point_left_is_started_elsewhere_before_the_gate(runs):
+    run = runs["one_takes_over"]
+
+    assert run["calls"][-4:] == [
+        "reshard",
+        "start us-0001 again",
+        "fetch us-0001 again",
+        "close_cycle",
+    ]
+    assert states(run["dags"][0], "second_chance.fetch") == {"us-0001": "success"}
+    assert run["dags"][0]["state"] == "success"
+
+
+@pytest.mark.parametrize("scenario", ["the_taker_fails", "reshard_fails"])
+def test_the_gate_closes_the_cycle_also_when_the_second_chance_fails(runs, scenario):
+    run = runs[scenario]
+
+    assert run["calls"][-1] == "close_cycle"
+    assert states(run["dags"][0], "gate") == {"": "success"}
+
+
 def test_nothing_runs_after_a_plan_that_failed(runs):
     run = runs["plan_fails"]
     [traceroute] = run["dags"]
 
     assert run["calls"] == ["plan"]  # once: bad input is not tried again
     assert traceroute["state"] == "failed"
-    assert states(traceroute, "gate") == {"": "upstream_failed"}
+    assert states(traceroute, "gate") == {"": "failed"}
     assert traceroute["error"] == "plan is broken: mend it"
     assert traceroute["exit_code"] == 1
     assert run["exit_code"] == 3

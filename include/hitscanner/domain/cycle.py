@@ -110,6 +110,10 @@ class Cycle:
         return f"tables/{table}/list={self.list}/cycle={self.cycle}"
 
 
+FIRST, SECOND = "0000", "0001"
+"""A vantage point's own shard, and one of targets that were moved to it from another."""
+
+
 @dataclass(frozen=True, order=True)
 class Shard:
     """A vantage point's part of a list in a cycle."""

@@ -167,6 +167,12 @@ class TracerouteParams(BaseModel):
         title="Resolve aliases afterwards",
         description="true or false; true has alias_resolution test this cycle's addresses",
     )
+    reshard: Annotated[bool, Field(strict=True)] = Field(
+        default=True,
+        title="Move what a vantage point leaves",
+        description="true or false; true gives the unfinished targets of a vantage point that "
+        "failed to those that are whole",
+    )
     replay: str | None = Field(
         default=None,
         pattern=r"^[a-z0-9][a-z0-9_-]*/[0-9]{8}T[0-9]{6}Z(-[1-9][0-9]*)?$",
@@ -268,7 +274,7 @@ def parse_traceroute_params(conf: Mapping[str, object], source: str = "--conf") 
     Traceback (most recent call last):
     hitscanner.errors.UnknownKeyError: --conf: unknown key "ppz"; there are attempts, \
 confirm, deadline, dealias, first_hop, gap, list, method, min_target_ratio, min_vp_ratio, \
-plan_only, rate_pps, replay, sample, slice_s, split, targets, vantage_points, wait_s
+plan_only, rate_pps, replay, reshard, sample, slice_s, split, targets, vantage_points, wait_s
     """
     if not isinstance(conf, Mapping):
         raise InvalidValueError(f'{source}: give a JSON object, e.g. {{"list": "{DEFAULT_LIST}"}}')

@@ -1,6 +1,6 @@
 """Decide what a cycle has become: complete, partial or failed, from exact counts."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Self
@@ -46,6 +46,21 @@ class Counts:
         """Wanted and not there."""
         return self.failed + self.unassigned
 
+    def without(self, moved: int) -> "Counts":
+        """
+        Take out *moved* targets that were missing here and are counted elsewhere.
+
+        >>> Counts(done=3, failed=1, unassigned=2).without(3)
+        Counts(done=3, failed=0, excluded=0, unassigned=0)
+        """
+        never_tried = min(moved, self.unassigned)
+        return Counts(
+            self.done,
+            self.failed - (moved - never_tried),
+            self.excluded,
+            self.unassigned - never_tried,
+        )
+
     def __add__(self, other: Self) -> "Counts":
         return Counts(
             self.done + other.done,
@@ -67,25 +82,27 @@ class Quorum:
     min_target_ratio: float = 0.5
 
 
-def decide(per_vp: Iterable[Counts], quorum: Quorum) -> State:
+def decide(total: Counts, are_whole: Sequence[bool], quorum: Quorum) -> State:
     """
-    Judge a cycle by the counts of its vantage points.
+    Judge a cycle by its counts and by which vantage points are whole.
 
-    A vantage point counts as good when nothing of it is missing. Nothing done is `failed`, whatever
-    the quorum; nothing missing is `complete`.
+    Nothing done is `failed`, whatever the quorum; so is less than the quorum. Nothing missing is
+    `complete`, also when another vantage point had to measure it.
 
-    >>> decide([Counts(done=9), Counts(done=4, failed=5)], Quorum(min_vp_ratio=0.5))
+    Args:
+        total: what became of all targets.
+        are_whole: for each vantage point, whether it measured all that it was asked first.
+        quorum: the least that may be published.
+
+    >>> decide(Counts(done=13, failed=5), [True, False], Quorum(min_vp_ratio=0.5))
     <State.PARTIAL: 'partial'>
-    >>> decide([Counts(done=9), Counts(done=4, failed=5)], Quorum(min_vp_ratio=1.0))
+    >>> decide(Counts(done=13, failed=5), [True, False], Quorum(min_vp_ratio=1.0))
     <State.FAILED: 'failed'>
     """
-    counts = list(per_vp)
-    total = sum(counts, Counts())
-    wanted = total.done + total.missing
     if total.done == 0:
         return State.FAILED
-    if total.missing == 0:
-        return State.COMPLETE
-    vp_ratio = sum(c.missing == 0 for c in counts) / len(counts)
-    enough = vp_ratio >= quorum.min_vp_ratio and total.done / wanted >= quorum.min_target_ratio
-    return State.PARTIAL if enough else State.FAILED
+    vp_ratio = sum(are_whole) / len(are_whole)
+    target_ratio = total.done / (total.done + total.missing)
+    if vp_ratio < quorum.min_vp_ratio or target_ratio < quorum.min_target_ratio:
+        return State.FAILED
+    return State.PARTIAL if total.missing else State.COMPLETE

@@ -1,11 +1,11 @@
 """Close a cycle: count exactly, list what is missing, decide, and write it into the manifest."""
 
 import json
-from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from hitscanner.domain.cycle import Cycle, Shard
+from hitscanner.domain.cycle import SECOND, Cycle, Shard
 from hitscanner.domain.manifest import (
     CycleManifest,
     Missing,
@@ -37,12 +37,14 @@ def close_cycle(store: Store, cycle: Cycle) -> CycleManifest:
         QuorumError: when the state is `failed`, after the manifest was written.
     """
     manifest = read_manifest(store, cycle)
-    returns = [_Return.read(store, cycle, planned) for planned in manifest.asked.shards]
+    moved = _moved(store, cycle, manifest)
+    returns = [_Return.read(store, cycle, planned, moved) for planned in manifest.asked.shards]
+    total = _total(manifest, returns)
     closed = manifest.model_copy(
         update={
-            "state": decide(_per_vp(returns).values(), _quorum(manifest)),
+            "state": decide(total, _are_whole(returns), _quorum(manifest)),
             "outcome": Outcome(
-                counts=_total(manifest, returns).to_json(),
+                counts=total.to_json(),
                 packets=_packets(returns),
                 shards=[returned.outcome() for returned in returns],
                 missing=_write_missing(store, cycle, returns),
@@ -91,15 +93,24 @@ class _Return:
     shard: Shard
     planned: PlannedShard
     record: ShardRecord | None
+    missing: tuple[str, ...]
+    """Its targets without a trace that no other shard was given."""
+
+    counts: Counts
+    is_whole: bool
+    """Whether it measured all that it was asked, before anything was moved."""
 
     @classmethod
-    def read(cls, store: Store, cycle: Cycle, planned: PlannedShard) -> Self:
+    def read(
+        cls, store: Store, cycle: Cycle, planned: PlannedShard, moved: Collection[str]
+    ) -> Self:
         shard = Shard(cycle.list, cycle.cycle, planned.vp, planned.shard)
-        return cls(shard, planned, read_record(store, shard))
-
-    @property
-    def counts(self) -> Counts:
-        return self.record.counts if self.record else Counts(unassigned=self.planned.targets)
+        record = read_record(store, shard)
+        counts = record.counts if record else Counts(unassigned=planned.targets)
+        wanting = missing_of(store, shard)
+        kept = [t for t in wanting if shard.shard == SECOND or t not in moved]
+        left = counts.without(len(wanting) - len(kept))
+        return cls(shard, planned, record, tuple(kept), left, counts.missing == 0)
 
     def outcome(self) -> ShardOutcome:
         report = self.record.report if self.record else None
@@ -118,18 +129,23 @@ class _Return:
             ended_at=report.ended_at if report else None,
         )
 
-    def missing(self, store: Store) -> list[str]:
-        """Give `vp target` lines; a shard that was never fetched misses all its targets."""
-        file = self.shard.missing if self.record else self.shard.targets
-        targets = store.read(file).decode().splitlines() if store.exists(file) else []
-        return [f"{self.shard.vp} {target}\n" for target in targets]
+
+def missing_of(store: Store, shard: Shard) -> list[str]:
+    """Give the targets of *shard* that have no trace; all of them if it never came home."""
+    file = shard.missing if read_record(store, shard) else shard.targets
+    return store.read(file).decode().splitlines() if store.exists(file) else []
 
 
-def _per_vp(returns: list[_Return]) -> dict[str, Counts]:
-    per_vp: dict[str, Counts] = defaultdict(Counts)
-    for returned in returns:
-        per_vp[returned.shard.vp] += returned.counts
-    return per_vp
+def _moved(store: Store, cycle: Cycle, manifest: CycleManifest) -> set[str]:
+    """Give the targets that were dealt out a second time."""
+    shards = [Shard(cycle.list, cycle.cycle, each.vp, each.shard) for each in manifest.asked.shards]
+    lists = [store.read(each.targets) for each in shards if each.shard == SECOND]
+    return {target for data in lists for target in data.decode().splitlines()}
+
+
+def _are_whole(returns: list[_Return]) -> list[bool]:
+    """Say for each vantage point whether nothing of what it was asked first is missing."""
+    return [returned.is_whole for returned in returns if returned.shard.shard != SECOND]
 
 
 def _total(manifest: CycleManifest, returns: list[_Return]) -> Counts:
@@ -158,7 +174,7 @@ def _tools(returns: list[_Return]) -> dict[str, str]:
 
 
 def _write_missing(store: Store, cycle: Cycle, returns: list[_Return]) -> Missing | None:
-    lines = [line for returned in returns for line in returned.missing(store)]
+    lines = [f"{r.shard.vp} {target}\n" for r in returns for target in r.missing]
     if not lines:
         return None
     data = "".join(lines).encode()

@@ -109,7 +109,7 @@ def plan_cycle(
         BudgetError: when the caps leave nothing; nothing is planned then.
     """
     params = request.params
-    lists = {vp: _lines(part) for vp, part in allotment.parts.items() if part}
+    lists = {vp: lines_of(part) for vp, part in allotment.parts.items() if part}
     wanted_pps = {vp.name: min(params.rate_pps, vp.max_pps) for vp in allotment.vps}
     rates_pps, cap = fit(allotment.parts, wanted_pps, limits, running)
     load = load_of(allotment.parts, rates_pps)
@@ -146,7 +146,7 @@ def plan_cycle(
     files = {cycle.do_not_probe: dnp.text.encode()}
     for shard, planned in zip(shards_of(manifest), manifest.asked.shards, strict=True):
         files[shard.targets] = lists[shard.vp]
-        files[shard.job] = _job(shard, planned, named[shard.vp], manifest.asked, params)
+        files[shard.job] = job_of(shard, planned, named[shard.vp], manifest.asked, params)
     lines = tuple(
         _line(vp.name, len(allotment.parts.get(vp.name, ())), rates_pps[vp.name], params)
         for vp in allotment.vps
@@ -179,7 +179,8 @@ def shards_of(manifest: CycleManifest) -> list[Shard]:
     ]
 
 
-def _lines(targets: Sequence[Address]) -> bytes:
+def lines_of(targets: Sequence[Address]) -> bytes:
+    """Write targets as the prober reads them, one a line."""
     return "".join(f"{target}\n" for target in targets).encode()
 
 
@@ -189,7 +190,7 @@ def _line(vp: str, targets: int, rate_pps: int, params: TracerouteParams) -> Van
     return VantagePointPlan(vp, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE * times)
 
 
-def _job(
+def job_of(
     shard: Shard, planned: PlannedShard, vp: VantagePoint, asked: Asked, params: TracerouteParams
 ) -> bytes:
     """Write `job.json` (docs/prober.md); no clock in it, so that planning again changes nothing."""
