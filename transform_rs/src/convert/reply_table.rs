@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::error::Result;
 use crate::input::hex;
-use crate::parquet::column::{Column, Field, Type};
+use crate::parquet::column::{Column, Dictionary, Field, Type};
 use crate::parquet::file::RowGroup;
 use crate::parquet::schema::Plan;
 use crate::parquet::table::columns_for;
@@ -21,35 +21,39 @@ pub static FIELDS: [Field; 25] = [
     Field::optional("dst_addr", Type::Text),
     Field::required("section", Type::Text),
     Field::optional("addr", Type::Text),
-    Field::required("probe_ttl", Type::I32),
-    Field::required("probe_id", Type::I32),
-    Field::required("probe_size", Type::I32),
+    Field::required("probe_ttl", Type::U8),
+    Field::required("probe_id", Type::U16),
+    Field::required("probe_size", Type::U16),
     Field::optional("tx_at", Type::Timestamp),
     Field::required("rtt_us", Type::I64),
-    Field::optional("reply_ttl", Type::I32),
-    Field::required("reply_tos", Type::I32),
-    Field::required("reply_size", Type::I32),
-    Field::required("reply_ipid", Type::I32),
-    Field::optional("icmp_type", Type::I32),
-    Field::optional("icmp_code", Type::I32),
-    Field::optional("quoted_ttl", Type::I32),
-    Field::optional("quoted_length", Type::I32),
-    Field::optional("quoted_tos", Type::I32),
-    Field::optional("next_hop_mtu", Type::I32),
-    Field::optional("tcp_flags", Type::I32),
+    Field::optional("reply_ttl", Type::U8),
+    Field::required("reply_tos", Type::U8),
+    Field::required("reply_size", Type::U16),
+    Field::required("reply_ipid", Type::U16),
+    Field::optional("icmp_type", Type::U8),
+    Field::optional("icmp_code", Type::U8),
+    Field::optional("quoted_ttl", Type::U8),
+    Field::optional("quoted_length", Type::U16),
+    Field::optional("quoted_tos", Type::U8),
+    Field::optional("next_hop_mtu", Type::U16),
+    Field::optional("tcp_flags", Type::U8),
     Field::optional("mpls", Type::Text),
     Field::optional("icmp_ext", Type::Text),
     Field::optional("name", Type::Text),
-    Field::required("flags", Type::I32),
+    Field::required("flags", Type::U8),
 ];
+
+/// Replies looked at together: few enough to stay in the first cache.
+const TOGETHER: usize = 256;
 
 /// Replies of one batch, becoming one row group.
 pub struct Replies {
     columns: Vec<Column>,
     addresses: Numbers,
     destinations: Numbers,
-    ids: Vec<Option<u32>>,
-    text: Vec<u8>,
+    /// Replies whose columns from `addr` on are still to be filled.
+    pending: Vec<Hop<'static>>,
+    is_v6: bool,
 }
 
 /// What the replies of one trace share, as numbers of texts.
@@ -57,7 +61,6 @@ struct Shared {
     trace_id: i64,
     vp: Option<u32>,
     dst: Option<u32>,
-    is_v6: bool,
 }
 
 impl Default for Replies {
@@ -66,8 +69,8 @@ impl Default for Replies {
             columns: columns_for(&FIELDS),
             addresses: Numbers::default(),
             destinations: Numbers::default(),
-            ids: Vec::new(),
-            text: Vec::new(),
+            pending: Vec::with_capacity(TOGETHER),
+            is_v6: false,
         }
     }
 }
@@ -75,13 +78,17 @@ impl Default for Replies {
 impl Replies {
     /// Append all replies of `trace`.
     pub fn append(&mut self, id: u64, vp: Option<&[u8]>, trace: &Trace<'_>) {
+        let is_v6 = matches!(trace.dst, Some(Addr::V6(_)));
+        if is_v6 != self.is_v6 {
+            self.flush();
+            self.is_v6 = is_v6;
+        }
+        let destinations = &mut self.destinations;
+        let dst = trace.dst.zip(self.columns[2].dictionary());
         let shared = Shared {
             trace_id: id as i64,
+            dst: dst.map(|(dst, dictionary)| destinations.number(dst, dictionary)),
             vp: vp.and_then(|vp| self.intern(1, &String::from_utf8_lossy(vp))),
-            dst: trace.dst.and_then(|dst| {
-                number(dst, &mut self.destinations, &mut self.columns[2], &mut self.text)
-            }),
-            is_v6: matches!(trace.dst, Some(Addr::V6(_))),
         };
         let path = trace.path_range();
         self.section("extra", &trace.hops[..path.start], &shared);
@@ -96,6 +103,7 @@ impl Replies {
     /// # Errors
     /// As [`RowGroup::encode`].
     pub fn encode(&mut self, plan: &Plan) -> Result<RowGroup> {
+        self.flush();
         let group = RowGroup::encode(plan, &self.columns);
         self.columns.iter_mut().for_each(Column::clear);
         self.addresses.clear();
@@ -108,29 +116,35 @@ impl Replies {
         Some(dictionary.intern(text.as_bytes()))
     }
 
-    /// Column by column, which is faster than reply by reply.
     fn section(&mut self, name: &str, hops: &[Hop<'_>], shared: &Shared) {
         if hops.is_empty() {
             return;
         }
         let section = self.intern(3, name);
         let count = hops.len() as u32;
-        let [id, vp, dst, kind, addr, rest @ ..] = &mut self.columns[..] else {
+        let [id, vp, dst, kind, .., mpls, ext, names, _flags] = &mut self.columns[..] else {
             return;
         };
-        id.extend(hops.iter().map(|_| shared.trace_id));
+        id.extend(std::iter::repeat_n(shared.trace_id, hops.len()));
         vp.ids(shared.vp, count);
         dst.ids(shared.dst, count);
         kind.ids(section, count);
-        self.ids.clear();
-        for hop in hops {
-            let id = hop.addr.and_then(|a| number(a, &mut self.addresses, addr, &mut self.text));
-            self.ids.push(id);
+        extras(hops, mpls, ext, names);
+        self.pending.extend(hops.iter().map(Hop::without_extras));
+        if self.pending.len() >= TOGETHER {
+            self.flush();
         }
-        self.ids.iter().for_each(|id| addr.ids(*id, 1));
-        let [ttl, probe, size, tx, rtt, rest @ ..] = rest else {
+    }
+
+    /// Column by column, which is faster than reply by reply.
+    fn flush(&mut self) {
+        let hops = &self.pending[..];
+        let [_, _, _, _, addr, ttl, probe, size, tx, rtt, rest @ ..] = &mut self.columns[..] else {
             return;
         };
+        let addresses = &mut self.addresses;
+        let number = |addr, dictionary: &mut Dictionary| addresses.number(addr, dictionary);
+        addr.extend_texts(hops.iter().map(|hop| hop.addr), number);
         ttl.extend(hops.iter().map(|hop| i64::from(hop.probe_ttl)));
         probe.extend(hops.iter().map(|hop| i64::from(hop.probe_id())));
         size.extend(hops.iter().map(|hop| i64::from(hop.probe_size)));
@@ -143,13 +157,14 @@ impl Replies {
         tos.extend(hops.iter().map(|hop| i64::from(hop.reply_tos)));
         reply_size.extend(hops.iter().map(|hop| i64::from(hop.reply_size)));
         ipid.extend(hops.iter().map(|hop| i64::from(hop.reply_ipid)));
-        icmp(hops, shared.is_v6, rest);
+        icmp(hops, self.is_v6, rest);
+        self.pending.clear();
     }
 }
 
 /// The columns from `icmp_type` on.
 fn icmp(hops: &[Hop<'_>], is_v6: bool, columns: &mut [Column]) {
-    let [kind, code, q_ttl, q_len, q_tos, mtu, tcp, mpls, ext, name, flags] = columns else {
+    let [kind, code, q_ttl, q_len, q_tos, mtu, tcp, _, _, _, flags] = columns else {
         return;
     };
     kind.extend_optional(hops.iter().map(|hop| hop.icmp().map(|(kind, _)| i64::from(kind))));
@@ -164,54 +179,54 @@ fn icmp(hops: &[Hop<'_>], is_v6: bool, columns: &mut [Column]) {
     );
     mtu.extend_optional(hops.iter().map(|hop| hop.next_hop_mtu().map(i64::from)));
     tcp.extend_optional(hops.iter().map(|hop| hop.tcp_flags().map(i64::from)));
+    flags.extend(hops.iter().map(|hop| i64::from(hop.flags)));
+}
+
+/// The columns that few replies have a value for.
+fn extras(hops: &[Hop<'_>], mpls: &mut Column, ext: &mut Column, names: &mut Column) {
+    if hops.iter().all(|hop| hop.extension.is_empty() && hop.name.is_none()) {
+        let count = hops.len() as u32;
+        [mpls, ext, names].into_iter().for_each(|column| column.ids(None, count));
+        return;
+    }
     for hop in hops {
         extensions(hop.extension, mpls, ext);
         match hop.name {
-            Some(text) => name.text(Some(String::from_utf8_lossy(text).as_bytes())),
-            None => name.ids(None, 1),
+            Some(text) => names.text(Some(String::from_utf8_lossy(text).as_bytes())),
+            None => names.ids(None, 1),
         }
     }
-    flags.extend(hops.iter().map(|hop| i64::from(hop.flags)));
 }
 
 /// Numbers of addresses in a column's dictionary; IPv4, the usual case, has a map of its own.
 #[derive(Default)]
-struct Numbers {
+pub struct Numbers {
     v4: HashMap<u32, u32, foldhash::fast::FixedState>,
     other: HashMap<Addr, u32, foldhash::fast::FixedState>,
 }
 
 impl Numbers {
-    fn clear(&mut self) {
+    /// Forget all.
+    pub fn clear(&mut self) {
         self.v4.clear();
         self.other.clear();
     }
 
-    fn get(&self, addr: Addr) -> Option<u32> {
+    /// The number of `addr` in `dictionary`, where it is put if it is new.
+    #[inline]
+    pub fn number(&mut self, addr: Addr, dictionary: &mut Dictionary) -> u32 {
         match addr {
-            Addr::V4(bytes) => self.v4.get(&u32::from_be_bytes(bytes)).copied(),
-            _ => self.other.get(&addr).copied(),
+            Addr::V4(bytes) => {
+                let slot = self.v4.entry(u32::from_be_bytes(bytes));
+                *slot.or_insert_with(|| append(addr, dictionary))
+            }
+            _ => *self.other.entry(addr).or_insert_with(|| append(addr, dictionary)),
         }
-    }
-
-    fn insert(&mut self, addr: Addr, id: u32) {
-        match addr {
-            Addr::V4(bytes) => self.v4.insert(u32::from_be_bytes(bytes), id),
-            _ => self.other.insert(addr, id),
-        };
     }
 }
 
-/// The number of an address in the dictionary of `column`.
-fn number(addr: Addr, known: &mut Numbers, column: &mut Column, text: &mut Vec<u8>) -> Option<u32> {
-    if let Some(id) = known.get(addr) {
-        return Some(id);
-    }
-    text.clear();
-    addr.write_to(text);
-    let id = column.dictionary()?.append(text);
-    known.insert(addr, id);
-    Some(id)
+fn append(addr: Addr, dictionary: &mut Dictionary) -> u32 {
+    dictionary.append_with(|out| addr.write_to(out))
 }
 
 /// MPLS stack as `label/exp/s/ttl`, top first, joined by blanks; other objects as `class/type:hex`.

@@ -15,6 +15,7 @@ impl<'c> Row<'c> {
     }
 
     /// A number, or nothing.
+    #[inline]
     pub fn int(&mut self, value: Option<impl Into<i64>>) -> &mut Self {
         if let Some(column) = self.columns.next() {
             column.int(value);
@@ -49,6 +50,15 @@ impl<'c> Row<'c> {
         self
     }
 
+    /// The text with this number in the column's dictionary, or nothing.
+    #[inline]
+    pub fn id(&mut self, id: Option<u32>) -> &mut Self {
+        if let Some(column) = self.columns.next() {
+            column.ids(id, 1);
+        }
+        self
+    }
+
     /// A name that the program knows, or nothing.
     pub fn name(&mut self, value: Option<&str>) -> &mut Self {
         self.bytes(value.map(str::as_bytes))
@@ -56,10 +66,11 @@ impl<'c> Row<'c> {
 
     /// An address as text, or nothing.
     pub fn addr(&mut self, value: Option<Addr>) -> &mut Self {
+        let Some(addr) = value else {
+            return self.bytes(None);
+        };
         let mut text = Vec::with_capacity(40);
-        if let Some(addr) = value {
-            addr.write_to(&mut text);
-        }
-        self.bytes(value.map(|_| &text[..]))
+        addr.write_to(&mut text);
+        self.bytes(Some(&text))
     }
 }

@@ -9,10 +9,10 @@ use crate::decode::{Place, Visitor, visit};
 use crate::error::{Error, Result};
 use crate::links::path::Path;
 use crate::output::{Sealed, Written};
-use crate::parquet::column::{Column, Field, Type};
+use crate::parquet::column::{Field, Type};
 use crate::parquet::file::{RowGroup, plan};
 use crate::parquet::schema::Plan;
-use crate::parquet::table::{Table, columns_for};
+use crate::parquet::table::Table;
 use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
 use crate::warts::cursor::Fault;
@@ -34,7 +34,7 @@ struct ToTables<'o> {
 }
 
 struct Worker {
-    traces: Vec<Column>,
+    traces: trace_table::Traces,
     replies: reply_table::Replies,
     path: Path,
 }
@@ -47,7 +47,6 @@ struct Part {
 }
 
 struct Filling<'w> {
-    traces: Vec<Column>,
     others: other_tables::Rows,
     worker: &'w mut Worker,
     fallback_vp: Option<&'w [u8]>,
@@ -63,7 +62,7 @@ impl Visitor for Filling<'_> {
         self.ambiguous += u64::from(path.ambiguous);
         let vp = at.span.tables.vantage_point(trace.list_id, trace.cycle_id);
         let vp = vp.or(self.fallback_vp);
-        trace_table::append(vp, at, trace, path, &mut self.traces);
+        self.worker.traces.append(vp, at, trace, path);
         self.worker.replies.append(at.trace_id, vp, trace);
     }
 
@@ -78,7 +77,7 @@ impl Stage for ToTables<'_> {
 
     fn worker(&self) -> Worker {
         Worker {
-            traces: columns_for(&trace_table::FIELDS),
+            traces: trace_table::Traces::default(),
             replies: reply_table::Replies::default(),
             path: Path::default(),
         }
@@ -86,7 +85,6 @@ impl Stage for ToTables<'_> {
 
     fn work(&self, worker: &mut Worker, batch: &Batch) -> Result<Part> {
         let mut filling = Filling {
-            traces: std::mem::take(&mut worker.traces),
             others: other_tables::Rows::default(),
             worker,
             fallback_vp: Some(self.fallback_vp.as_bytes()).filter(|vp| !vp.is_empty()),
@@ -96,10 +94,8 @@ impl Stage for ToTables<'_> {
         let mut tally = visit(batch, &mut filling);
         tally.loops = filling.loops;
         tally.ambiguous_hops = filling.ambiguous;
-        let (columns, others) = (filling.traces, filling.others);
-        let traces = RowGroup::encode(&self.traces, &columns)?;
-        worker.traces = columns;
-        worker.traces.iter_mut().for_each(Column::clear);
+        let others = filling.others;
+        let traces = worker.traces.encode(&self.traces)?;
         let replies = worker.replies.encode(&self.replies)?;
         Ok(Part { traces, others, replies, tally })
     }

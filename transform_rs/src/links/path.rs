@@ -29,12 +29,27 @@ pub struct Path {
     pub loop_at: Option<u8>,
     /// TTLs where several addresses answered; no link leads to or from them.
     pub ambiguous: u32,
+    /// A number for each step that differs only if the addresses do.
+    marks: Vec<u64>,
+}
+
+/// A number of `addr`; equal addresses have equal ones.
+fn mark(addr: Addr) -> u64 {
+    match addr {
+        Addr::V4(bytes) => u64::from(u32::from_be_bytes(bytes)),
+        Addr::V6(bytes) => {
+            let both = u128::from_be_bytes(bytes);
+            (both >> 64) as u64 ^ both as u64
+        }
+        _ => 0,
+    }
 }
 
 impl Path {
     /// Rebuild from `trace`.
     pub fn rebuild(&mut self, trace: &Trace<'_>) {
         self.steps.clear();
+        self.marks.clear();
         self.loop_at = None;
         self.ambiguous = 0;
         let is_v6 = matches!(trace.dst, Some(Addr::V6(_)));
@@ -66,8 +81,10 @@ impl Path {
 
     /// Add a step; false if it closes a loop.
     fn push(&mut self, step: Step) -> bool {
+        let mark = mark(step.addr);
         let Some(last) = self.steps.last_mut() else {
             self.steps.push(step);
+            self.marks.push(mark);
             return true;
         };
         if last.addr == step.addr && last.last_ttl + 1 == step.ttl {
@@ -76,11 +93,13 @@ impl Path {
             last.last_rtt_us = step.rtt_us;
             return true;
         }
-        if self.steps.iter().any(|seen| seen.addr == step.addr) {
+        // Comparing numbers first is faster, and they rarely are equal.
+        if self.marks.contains(&mark) && self.steps.iter().any(|seen| seen.addr == step.addr) {
             self.loop_at = Some(step.ttl);
             return false;
         }
         self.steps.push(step);
+        self.marks.push(mark);
         true
     }
 

@@ -6,7 +6,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 
 use super::column::{Column, Presence, Values};
-use super::numbered::{self, FewInts, Numbered, text_statistics};
+use super::numbered::{self, Distinct, FewInts, text_statistics};
 use super::schema::Plan;
 
 /// An encoded column, ready to be put into a file.
@@ -39,35 +39,50 @@ pub fn encode(plan: &Plan, index: usize, column: &Column) -> Result<Chunk> {
 
 /// Encode by numbers, if the column is of a kind that gains by it.
 fn numbered(plan: &Plan, index: usize, column: &Column) -> Result<Option<Chunk>> {
-    let rows = column.rows();
     match &column.values {
         Values::Text(ids, dictionary) if !dictionary.is_empty() => {
-            let values = Numbered {
-                ids,
+            let distinct = Distinct {
                 plain: dictionary.plain(),
                 count: dictionary.len(),
-                statistics: text_statistics(dictionary, rows - ids.len()),
+                statistics: text_statistics(dictionary, column.rows() - ids.len()),
             };
-            numbered::encode(plan, index, column, &values).map(Some)
+            numbered::encode((plan, index), column, &distinct, ids, |id| id).map(Some)
         }
-        Values::I32(ints) => {
-            let Some(few) = FewInts::of(ints) else {
-                return Ok(None);
-            };
-            let values = Numbered {
-                ids: &few.ids,
-                plain: &few.plain,
-                count: few.count,
-                statistics: few.statistics(rows - ints.len()),
-            };
-            numbered::encode(plan, index, column, &values).map(Some)
-        }
+        Values::U8(ints) => few(plan, index, column, ints, 4),
+        Values::U16(ints) => few(plan, index, column, ints, 4),
+        Values::I32(ints) => few(plan, index, column, ints, 4),
+        Values::I64(ints) => few(plan, index, column, ints, 8),
         _ => Ok(None),
     }
 }
 
+/// Encode whole numbers of `size` bytes by numbers, if they are few different ones.
+fn few<T: Copy + Ord + Into<i64>>(
+    plan: &Plan,
+    index: usize,
+    column: &Column,
+    ints: &[T],
+    size: usize,
+) -> Result<Option<Chunk>> {
+    let Some(few) = FewInts::of(ints, size) else {
+        return Ok(None);
+    };
+    let nulls = column.rows() - ints.len();
+    let is_wide = size == 8;
+    let statistics = if is_wide { few.statistics_64(nulls) } else { few.statistics_32(nulls) };
+    let distinct = Distinct { plain: &few.plain, count: few.count, statistics };
+    let number = |value: T| few.number(value);
+    numbered::encode((plan, index), column, &distinct, ints, number).map(Some)
+}
+
 fn write(writer: &mut ColumnWriter<'_>, values: &Values, levels: Option<&[i16]>) -> Result<()> {
     match (writer, values) {
+        (ColumnWriter::Int32ColumnWriter(w), Values::U8(v)) => {
+            w.write_batch(&widened(v), levels, None)
+        }
+        (ColumnWriter::Int32ColumnWriter(w), Values::U16(v)) => {
+            w.write_batch(&widened(v), levels, None)
+        }
         (ColumnWriter::Int32ColumnWriter(w), Values::I32(v)) => w.write_batch(v, levels, None),
         (ColumnWriter::Int64ColumnWriter(w), Values::I64(v)) => w.write_batch(v, levels, None),
         (ColumnWriter::DoubleColumnWriter(w), Values::F64(v)) => w.write_batch(v, levels, None),
@@ -81,11 +96,15 @@ fn write(writer: &mut ColumnWriter<'_>, values: &Values, levels: Option<&[i16]>)
     .map(drop)
 }
 
+fn widened<T: Copy + Into<i32>>(values: &[T]) -> Vec<i32> {
+    values.iter().map(|value| (*value).into()).collect()
+}
+
 /// Definition levels: 1 where there is a value.
 fn levels(presence: &Presence) -> Vec<i16> {
     let mut levels = Vec::new();
     for (is_there, count) in presence.runs() {
-        levels.resize(levels.len() + *count as usize, i16::from(*is_there));
+        levels.resize(levels.len() + count as usize, i16::from(is_there));
     }
     levels
 }

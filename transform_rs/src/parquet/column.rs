@@ -7,6 +7,10 @@ use hashbrown::HashMap;
 /// What a column holds, and how it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
+    /// Numbers from 0 to 255; 32-bit numbers in the file.
+    U8,
+    /// Numbers from 0 to 65,535; 32-bit numbers in the file.
+    U16,
     /// 32-bit numbers.
     I32,
     /// 64-bit numbers.
@@ -81,8 +85,16 @@ impl Dictionary {
 
     /// Number `text` without looking whether it has a number already.
     pub fn append(&mut self, text: &[u8]) -> u32 {
-        self.plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        self.plain.extend_from_slice(text);
+        self.append_with(|out| out.extend_from_slice(text))
+    }
+
+    /// Number the text that `write` appends, without looking whether it has a number already.
+    pub fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
+        let start = self.plain.len();
+        self.plain.extend_from_slice(&[0; 4]);
+        write(&mut self.plain);
+        let len = self.plain.len() - start - 4;
+        self.plain[start..start + 4].copy_from_slice(&(len as u32).to_le_bytes());
         self.ends.push(self.plain.len() as u32);
         self.ends.len() as u32 - 1
     }
@@ -119,6 +131,10 @@ impl Dictionary {
 /// Values of a column; rows without one take no place.
 #[derive(Debug, Clone)]
 pub enum Values {
+    /// Numbers of one byte.
+    U8(Vec<u8>),
+    /// Numbers of two bytes.
+    U16(Vec<u16>),
     /// 32-bit numbers.
     I32(Vec<i32>),
     /// 64-bit numbers and timestamps.
@@ -134,7 +150,8 @@ pub enum Values {
 /// Which rows have a value, as runs.
 #[derive(Debug, Default, Clone)]
 pub struct Presence {
-    runs: Vec<(bool, u32)>,
+    closed: Vec<(bool, u32)>,
+    open: (bool, u32),
     rows: usize,
 }
 
@@ -143,15 +160,30 @@ impl Presence {
     #[inline]
     pub fn push(&mut self, is_there: bool, count: u32) {
         self.rows += count as usize;
-        match self.runs.last_mut() {
-            Some((kind, run)) if *kind == is_there => *run += count,
-            _ => self.runs.push((is_there, count)),
+        if self.open.0 == is_there {
+            self.open.1 += count;
+        } else if count > 0 {
+            self.turn(is_there, count);
         }
     }
 
+    fn turn(&mut self, is_there: bool, count: u32) {
+        if self.open.1 > 0 {
+            self.closed.push(self.open);
+        }
+        self.open = (is_there, count);
+    }
+
     /// Runs of rows with and without value.
-    pub fn runs(&self) -> &[(bool, u32)] {
-        &self.runs
+    pub fn runs(&self) -> impl Iterator<Item = (bool, u32)> {
+        let open = Some(self.open).filter(|(_, count)| *count > 0);
+        self.closed.iter().copied().chain(open)
+    }
+
+    fn clear(&mut self) {
+        self.closed.clear();
+        self.open = (false, 0);
+        self.rows = 0;
     }
 }
 
@@ -168,6 +200,8 @@ impl Column {
     /// An empty column of this type.
     pub fn new(kind: Type) -> Self {
         let values = match kind {
+            Type::U8 => Values::U8(Vec::new()),
+            Type::U16 => Values::U16(Vec::new()),
             Type::I32 => Values::I32(Vec::new()),
             Type::I64 | Type::Timestamp => Values::I64(Vec::new()),
             Type::F64 => Values::F64(Vec::new()),
@@ -185,6 +219,8 @@ impl Column {
     /// Forget all rows, keep the memory.
     pub fn clear(&mut self) {
         match &mut self.values {
+            Values::U8(values) => values.clear(),
+            Values::U16(values) => values.clear(),
             Values::I32(values) => values.clear(),
             Values::I64(values) => values.clear(),
             Values::F64(values) => values.clear(),
@@ -194,8 +230,7 @@ impl Column {
                 dictionary.clear();
             }
         }
-        self.presence.runs.clear();
-        self.presence.rows = 0;
+        self.presence.clear();
     }
 
     /// Append a row with a number, or without value. Numbers go into numeric columns only.
@@ -204,6 +239,8 @@ impl Column {
         let value = value.map(Into::into);
         self.presence.push(value.is_some(), 1);
         match (&mut self.values, value) {
+            (Values::U8(values), Some(value)) => values.push(value as u8),
+            (Values::U16(values), Some(value)) => values.push(value as u16),
             (Values::I32(values), Some(value)) => values.push(value as i32),
             (Values::I64(values), Some(value)) => values.push(value),
             (_, value) => debug_assert!(value.is_none(), "a number for another column"),
@@ -215,6 +252,8 @@ impl Column {
     pub fn extend(&mut self, rows: impl ExactSizeIterator<Item = i64>) {
         self.presence.push(true, rows.len() as u32);
         match &mut self.values {
+            Values::U8(values) => values.extend(rows.map(|value| value as u8)),
+            Values::U16(values) => values.extend(rows.map(|value| value as u16)),
             Values::I32(values) => values.extend(rows.map(|value| value as i32)),
             Values::I64(values) => values.extend(rows),
             _ => debug_assert!(false, "numbers for another column"),
@@ -223,14 +262,30 @@ impl Column {
 
     /// Append rows with a number each, or without value.
     #[inline]
-    pub fn extend_optional(&mut self, rows: impl Iterator<Item = Option<i64>>) {
-        let presence = &mut self.presence;
-        let seen = rows.inspect(|value| presence.push(value.is_some(), 1)).flatten();
+    pub fn extend_optional(&mut self, rows: impl ExactSizeIterator<Item = Option<i64>>) {
+        let there = &mut self.presence;
         match &mut self.values {
-            Values::I32(values) => seen.for_each(|value| values.push(value as i32)),
-            Values::I64(values) => seen.for_each(|value| values.push(value)),
+            Values::U8(values) => fill(values, there, rows.map(|row| row.map(|v| v as u8))),
+            Values::U16(values) => fill(values, there, rows.map(|row| row.map(|v| v as u16))),
+            Values::I32(values) => fill(values, there, rows.map(|row| row.map(|v| v as i32))),
+            Values::I64(values) => fill(values, there, rows),
             _ => debug_assert!(false, "numbers for another column"),
         }
+    }
+
+    /// Append rows with texts that `number` finds or puts into the dictionary.
+    #[inline]
+    pub fn extend_texts<T>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = Option<T>>,
+        mut number: impl FnMut(T, &mut Dictionary) -> u32,
+    ) {
+        let Values::Text(ids, dictionary) = &mut self.values else {
+            debug_assert!(false, "texts for another column");
+            return;
+        };
+        let ids_of = rows.map(|row| row.map(|row| number(row, dictionary)));
+        fill(ids, &mut self.presence, ids_of);
     }
 
     /// Append a row with a floating-point number, or without value.
@@ -280,6 +335,8 @@ impl Column {
     /// Append the rows of `other`, a column of the same type.
     pub fn append(&mut self, other: &Self) {
         match (&mut self.values, &other.values) {
+            (Values::U8(to), Values::U8(from)) => to.extend_from_slice(from),
+            (Values::U16(to), Values::U16(from)) => to.extend_from_slice(from),
             (Values::I32(to), Values::I32(from)) => to.extend_from_slice(from),
             (Values::I64(to), Values::I64(from)) => to.extend_from_slice(from),
             (Values::F64(to), Values::F64(from)) => to.extend_from_slice(from),
@@ -290,8 +347,33 @@ impl Column {
             }
             _ => debug_assert!(false, "columns of different types"),
         }
-        for (is_there, count) in &other.presence.runs {
-            self.presence.push(*is_there, *count);
+        for (is_there, count) in other.presence.runs() {
+            self.presence.push(is_there, count);
         }
     }
+}
+
+/// Append to `values` what is there, and note in `presence` which rows are.
+#[inline]
+fn fill<T: Copy + Default>(
+    values: &mut Vec<T>,
+    presence: &mut Presence,
+    rows: impl ExactSizeIterator<Item = Option<T>>,
+) {
+    let mut end = values.len();
+    values.resize(end + rows.len(), T::default());
+    let (mut is_there, mut count) = (true, 0);
+    for row in rows {
+        if row.is_some() != is_there {
+            presence.push(is_there, count);
+            (is_there, count) = (!is_there, 0);
+        }
+        count += 1;
+        if let Some(value) = row {
+            values[end] = value;
+            end += 1;
+        }
+    }
+    presence.push(is_there, count);
+    values.truncate(end);
 }

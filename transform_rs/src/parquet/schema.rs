@@ -42,10 +42,14 @@ impl Plan {
             .set_offset_index_disabled(true)
             .set_write_batch_size(WRITE_BATCH)
             .set_dictionary_enabled(false);
-        // Numbers that grow from row to row; for the others PLAIN and zstd are faster, and as small.
-        for name in ["trace_id", "tx_at", "start_at", "record_at"] {
-            let path = ColumnPath::from(name);
+        for field in fields.iter().filter(|field| is_whole_number(field.kind)) {
+            let path = ColumnPath::from(field.name);
             properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+        // What these hold is noise once it is packed: zstd takes time there and gains nothing.
+        for name in ["tx_at", "reply_ipid", "start_at"] {
+            let path = ColumnPath::from(name);
+            properties = properties.set_column_compression(path, Compression::UNCOMPRESSED);
         }
         Ok(Self {
             schema: Arc::new(SchemaDescriptor::new(Arc::new(root))),
@@ -54,9 +58,13 @@ impl Plan {
     }
 }
 
+fn is_whole_number(kind: Type) -> bool {
+    matches!(kind, Type::U8 | Type::U16 | Type::I32 | Type::I64 | Type::Timestamp)
+}
+
 fn leaf(field: &Field) -> std::result::Result<SchemaType, ParquetError> {
     let (physical, logical) = match field.kind {
-        Type::I32 => (Physical::INT32, None),
+        Type::U8 | Type::U16 | Type::I32 => (Physical::INT32, None),
         Type::I64 => (Physical::INT64, None),
         // Not "adjusted to UTC", although it is UTC: that type needs a time-zone library in readers.
         Type::Timestamp => {

@@ -79,15 +79,29 @@ impl fmt::Display for Addr {
     }
 }
 
+/// The decimal digits of each byte with a dot behind them, and how many characters these are.
+const OCTETS: [([u8; 4], u8); 256] = {
+    let mut octets = [([b'.'; 4], 0); 256];
+    let mut n = 0;
+    while n < 256 {
+        let digits = [b'0' + (n / 100) as u8, b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
+        octets[n] = match n {
+            0..=9 => ([digits[2], b'.', 0, 0], 2),
+            10..=99 => ([digits[1], digits[2], b'.', 0], 3),
+            _ => ([digits[0], digits[1], digits[2], b'.'], 4),
+        };
+        n += 1;
+    }
+    octets
+};
+
 fn write_v4(bytes: [u8; 4], out: &mut Vec<u8>) {
-    let mut number = itoa::Buffer::new();
     let mut text = [0; 16];
     let mut len = 0;
     for byte in bytes {
-        let digits = number.format(byte).as_bytes();
-        text[len..len + digits.len()].copy_from_slice(digits);
-        len += digits.len() + 1;
-        text[len - 1] = b'.';
+        let (digits, count) = OCTETS[usize::from(byte)];
+        text[len..len + 4].copy_from_slice(&digits);
+        len += usize::from(count);
     }
     out.extend_from_slice(&text[..len - 1]);
 }

@@ -55,6 +55,12 @@ impl Hop<'_> {
         self.set >> (flag - 1) & 1 == 1
     }
 
+    /// The same without what is borrowed from the record: extension and name.
+    #[inline]
+    pub fn without_extras(&self) -> Hop<'static> {
+        Hop { extension: &[], name: None, ..*self }
+    }
+
     /// Which probe of this TTL was answered, from 1.
     pub fn probe_id(&self) -> u16 {
         u16::from(self.attempt) + 1
