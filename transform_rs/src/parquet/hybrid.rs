@@ -76,12 +76,7 @@ pub fn is_constant<T: Copy + Eq>(values: &[T]) -> bool {
     run_length(values) == values.len()
 }
 
-fn bit_packed<T: Copy>(
-    values: &[T],
-    number: impl Fn(T) -> u32,
-    width: u32,
-    out: &mut Vec<u8>,
-) {
+fn bit_packed<T: Copy>(values: &[T], number: impl Fn(T) -> u32, width: u32, out: &mut Vec<u8>) {
     if values.is_empty() {
         return;
     }
@@ -134,9 +129,8 @@ mod tests {
 
     fn unpack(bytes: &[u8], count: usize, width: u32) -> Vec<u32> {
         let bit = |i: usize| u32::from(bytes[i / 8] >> (i % 8) & 1);
-        let value = |v: usize| {
-            (0..width).fold(0, |sum, b| sum | bit(v * width as usize + b as usize) << b)
-        };
+        let value =
+            |v: usize| (0..width).fold(0, |sum, b| sum | bit(v * width as usize + b as usize) << b);
         (0..count).map(value).collect()
     }
 
@@ -144,7 +138,8 @@ mod tests {
     fn numbers_of_every_width_come_back() {
         for width in 1..=32_u32 {
             let most = u32::MAX >> (32 - width);
-            let values: Vec<u32> = (0..19_u32).map(|i| i.wrapping_mul(0x9e37_79b9) & most).collect();
+            let values: Vec<u32> =
+                (0..19_u32).map(|i| i.wrapping_mul(0x9e37_79b9) & most).collect();
             let mut out = Vec::new();
             hybrid(&values, |value| value, width, &mut out);
 
