@@ -53,6 +53,9 @@ pub enum Command {
         /// Where to: a folder for parquet, else a file (`-` is standard output).
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
+        /// Memory for links, MiB; what does not fit goes to temporary files.
+        #[arg(long, value_name = "MIB", default_value_t = 256)]
+        memory: u32,
         /// Warts files.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,

@@ -25,8 +25,8 @@ use crate::targets::Choice;
 pub fn run(cli: &Cli) -> Result<Report> {
     let (report, common) = match &cli.command {
         Command::Check { inputs, common } => (check(inputs, common)?, common),
-        Command::Convert { to, output, inputs, common } => {
-            (convert(*to, output, inputs, common)?, common)
+        Command::Convert { to, output, memory, inputs, common } => {
+            (convert(*to, output, *memory, inputs, common)?, common)
         }
         Command::MergeLinks { output, memory, inputs, common } => {
             (merge_links(output, *memory, inputs, common)?, common)
@@ -110,6 +110,10 @@ fn graph(
     Ok(Report { command: "graph", cut, tally, outputs, aliases: Some(sets) })
 }
 
+fn mebibytes(count: u32) -> usize {
+    count as usize * 1024 * 1024
+}
+
 /// Threads to use: as asked, else one per core.
 fn threads(common: &Common) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -142,7 +146,13 @@ fn notes(inputs: &[String]) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn convert(to: Format, output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
+fn convert(
+    to: Format,
+    output: &Path,
+    memory: u32,
+    inputs: &[String],
+    common: &Common,
+) -> Result<Report> {
     let with_digest = common.report.is_some();
     let mut cutter = Cutter::new(inputs, with_digest);
     if to != Format::Parquet {
@@ -166,8 +176,14 @@ fn convert(to: Format, output: &Path, inputs: &[String], common: &Common) -> Res
             convert::tables::convert(&mut cutter, &order)?
         }
         Format::Links => {
-            let (links, tally) = convert::links::collect(&mut cutter, threads, &common.vp)?;
-            (write_links(links.into_iter().map(Ok), &tally, output, with_digest, &notes)?, tally)
+            let order = convert::links::Order {
+                threads,
+                fallback_vp: &common.vp,
+                memory: mebibytes(memory),
+                temporary: &std::env::temp_dir(),
+            };
+            let (links, tally) = convert::links::collect(&mut cutter, &order)?;
+            (write_links(links, &tally, output, with_digest, &notes)?, tally)
         }
         Format::Jsonl => convert::jsonl::convert(&mut cutter, output, threads, with_digest)?,
     };
@@ -181,7 +197,7 @@ fn merge_links(
     common: &Common,
 ) -> Result<Report> {
     let with_digest = common.report.is_some();
-    let mut merger = Merger::new(memory_mib as usize * 1024 * 1024, &std::env::temp_dir());
+    let mut merger = Merger::new(mebibytes(memory_mib), &std::env::temp_dir());
     let merge::Seen { cut, tally } = merge::read_all(inputs, with_digest, &mut merger)?;
     let outputs = write_links(merger.finish(), &tally, output, with_digest, &notes(&[]))?;
     Ok(Report { command: "merge-links", cut, tally, outputs, aliases: None })

@@ -330,3 +330,20 @@ fn merging_with_little_memory_gives_the_same_bytes() {
     let rows = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').count();
     assert_eq!(rows(&std::fs::read(&a).unwrap()), rows(&large));
 }
+
+#[test]
+fn links_in_little_memory_are_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = sample("lab-50k-traces.warts.zst");
+    let links = |memory: &str, threads: &str| {
+        let out = folder.path().join("out.txt");
+        let out = out.to_str().unwrap();
+        let how = ["--memory", memory, "--threads", threads, "-o", out, &lab];
+        stdout(&[&["convert", "--to", "links"][..], &how].concat());
+        std::fs::read(out).unwrap()
+    };
+
+    let large = links("256", "1");
+    assert_eq!(large, links("0", "1"));
+    assert_eq!(large, links("1", "3"));
+}

@@ -5,7 +5,8 @@ use std::path::Path as FilePath;
 use crate::cut::{Batch, Cutter};
 use crate::decode::{Place, Visitor, visit};
 use crate::error::Result;
-use crate::links::merge::{is_parquet, sort_and_merge};
+use crate::links::merge::is_parquet;
+use crate::links::merger::merge_sorted;
 use crate::links::path::Path;
 use crate::links::row::Link;
 use crate::links::store::{Observer, Store};
@@ -16,8 +17,17 @@ use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
 use crate::warts::trace::Trace;
 
-struct ToLinks<'o> {
-    fallback_vp: &'o str,
+/// How links are collected.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'o> {
+    /// Threads to use.
+    pub threads: usize,
+    /// Vantage point of traces that carry none; empty is unknown.
+    pub fallback_vp: &'o str,
+    /// Memory for links, bytes; what does not fit goes to temporary files.
+    pub memory: usize,
+    /// Where these are.
+    pub temporary: &'o FilePath,
 }
 
 struct Collecting<'w> {
@@ -40,12 +50,12 @@ impl Visitor for Collecting<'_> {
     }
 }
 
-impl Stage for ToLinks<'_> {
+impl Stage for Order<'_> {
     type Worker = Store;
     type Part = Tally;
 
     fn worker(&self) -> Store {
-        Store::default()
+        Store::new(self.memory / self.threads.max(1))
     }
 
     fn work(&self, store: &mut Store, batch: &Batch) -> Result<Tally> {
@@ -55,6 +65,7 @@ impl Stage for ToLinks<'_> {
         let mut tally = visit(batch, &mut visitor);
         tally.loops = visitor.loops;
         tally.ambiguous_hops = visitor.ambiguous;
+        store.relieve(self.temporary)?;
         Ok(tally)
     }
 }
@@ -65,16 +76,16 @@ impl Stage for ToLinks<'_> {
 /// [`crate::error::Error::Open`] and [`crate::error::Error::Read`].
 pub fn collect(
     cutter: &mut Cutter,
-    threads: usize,
-    fallback_vp: &str,
-) -> Result<(Vec<Link>, Tally)> {
+    order: &Order<'_>,
+) -> Result<(impl Iterator<Item = Result<Link>> + use<>, Tally)> {
     let mut tally = Tally::default();
-    let stores = run(&ToLinks { fallback_vp }, cutter, threads, |part| {
+    let mut stores = run(order, cutter, order.threads, |part| {
         tally.add(part);
         Ok(())
     })?;
-    let parts = stores.into_iter().flat_map(|mut store| store.drain_sorted());
-    Ok((sort_and_merge(parts.collect()), tally))
+    let runs = stores.iter_mut().flat_map(Store::take_runs).collect();
+    let held = stores.into_iter().map(|mut store| store.drain_sorted()).collect();
+    Ok((merge_sorted(runs, held, order.temporary), tally))
 }
 
 /// Write sorted links to `path`: Parquet if the name ends in `.parquet`, else text.

@@ -43,9 +43,9 @@ impl Merger {
         }
         self.held = sort_and_merge(std::mem::take(&mut self.held));
         if self.held.len() > self.most / 2 {
-            let run = Run::write(&self.held, &self.folder).map_err(|source| self.fail(source))?;
+            let links = std::mem::take(&mut self.held).into_iter();
+            let run = Run::write(links, &self.folder).map_err(|source| self.fail(source))?;
             self.runs.push(run);
-            self.held = Vec::new();
         }
         Ok(())
     }
@@ -58,18 +58,22 @@ impl Merger {
     /// All links, sorted by address, merged.
     pub fn finish(mut self) -> impl Iterator<Item = Result<Link>> {
         let held = sort_and_merge(std::mem::take(&mut self.held));
-        let mut sorted = Sorted {
-            heap: BinaryHeap::new(),
-            runs: self.runs,
-            held: held.into_iter(),
-            folder: self.folder,
-            failed: None,
-        };
-        for source in 0..=sorted.runs.len() {
-            sorted.pull(source);
-        }
-        sorted
+        merge_sorted(self.runs, vec![held.into_iter()], &self.folder)
     }
+}
+
+/// Links of `runs`, which lie in `folder`, and of `held`, each sorted, as one.
+pub fn merge_sorted<I: Iterator<Item = Link>>(
+    runs: Vec<Run>,
+    held: Vec<I>,
+    folder: &Path,
+) -> impl Iterator<Item = Result<Link>> + use<I> {
+    let mut sorted =
+        Sorted { heap: BinaryHeap::new(), runs, held, folder: folder.to_owned(), failed: None };
+    for source in 0..sorted.sources() {
+        sorted.pull(source);
+    }
+    sorted
 }
 
 struct Head {
@@ -98,21 +102,30 @@ impl Ord for Head {
     }
 }
 
-struct Sorted {
+struct Sorted<I> {
     heap: BinaryHeap<Reverse<Head>>,
     runs: Vec<Run>,
-    held: std::vec::IntoIter<Link>,
+    held: Vec<I>,
     folder: PathBuf,
     failed: Option<std::io::Error>,
 }
 
-impl Sorted {
-    /// Put the next link of a source on the heap; the last source is what memory holds.
-    fn pull(&mut self, source: usize) {
-        let next = match self.runs.get_mut(source) {
+impl<I: Iterator<Item = Link>> Sorted<I> {
+    fn sources(&self) -> usize {
+        self.runs.len() + self.held.len()
+    }
+
+    /// The next link of a source: the runs come first, then what memory holds.
+    fn next_of(&mut self, source: usize) -> std::io::Result<Option<Link>> {
+        match self.runs.get_mut(source) {
             Some(run) => run.next_link(),
-            None => Ok(self.held.next()),
-        };
+            None => Ok(self.held[source - self.runs.len()].next()),
+        }
+    }
+
+    /// Put the next link of a source on the heap.
+    fn pull(&mut self, source: usize) {
+        let next = self.next_of(source);
         match next {
             Ok(Some(link)) => self.heap.push(Reverse(Head { key: link.key(), source, link })),
             Ok(None) => {}
@@ -121,7 +134,7 @@ impl Sorted {
     }
 }
 
-impl Iterator for Sorted {
+impl<I: Iterator<Item = Link>> Iterator for Sorted<I> {
     type Item = Result<Link>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -131,6 +144,9 @@ impl Iterator for Sorted {
         }
         let Reverse(Head { key, source, mut link }) = self.heap.pop()?;
         self.pull(source);
+        if self.sources() == 1 {
+            return Some(Ok(link));
+        }
         while self.heap.peek().is_some_and(|Reverse(head)| head.key == key) {
             if let Some(Reverse(head)) = self.heap.pop() {
                 link.merge(&head.link);

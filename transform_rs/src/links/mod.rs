@@ -5,6 +5,7 @@ pub mod merger;
 pub mod path;
 pub mod row;
 pub mod run;
+pub mod shards;
 pub mod store;
 pub mod table;
 pub mod text;

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::row::Link;
 use crate::warts::addr::Addr;
 
 /// A sorted run of links in a file that is gone when the run is.
+#[derive(Debug)]
 pub struct Run {
     reader: BufReader<File>,
     left: u64,
@@ -21,19 +23,17 @@ impl Run {
     ///
     /// # Errors
     /// The system's.
-    pub fn write(links: &[Link], folder: &Path) -> io::Result<Self> {
-        let path = folder.join(format!("hs-transform-{}.run", std::process::id()));
-        let open = File::options().read(true).write(true).create_new(true).open(&path)?;
-        // Unlinked at once: the file goes with the process, however that ends.
-        std::fs::remove_file(&path)?;
-        let mut writer = BufWriter::new(open);
+    pub fn write(links: impl Iterator<Item = Link>, folder: &Path) -> io::Result<Self> {
+        let mut writer = BufWriter::new(nameless(folder)?);
+        let mut left = 0;
         for link in links {
-            put(link, &mut writer)?;
+            put(&link, &mut writer)?;
+            left += 1;
         }
         let mut file = writer.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.seek(SeekFrom::Start(0))?;
         let reader = BufReader::with_capacity(BUFFER, file);
-        Ok(Self { reader, left: links.len() as u64 })
+        Ok(Self { reader, left })
     }
 
     /// The next link; nothing after the last.
@@ -47,6 +47,19 @@ impl Run {
         self.left -= 1;
         get(&mut self.reader).map(Some)
     }
+}
+
+/// A file in `folder` without a name: it goes with the process, however that ends.
+///
+/// # Errors
+/// The system's.
+pub fn nameless(folder: &Path) -> io::Result<File> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let path = folder.join(format!("hs-transform-{}-{number}.run", std::process::id()));
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 fn put_addr(addr: Addr, out: &mut impl Write) -> io::Result<()> {

@@ -1,19 +1,20 @@
 //! Links in memory, keyed by their addresses.
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
+use std::path::Path as FilePath;
 
 use super::path::{Path, Step};
 use super::row::Link;
+use super::run::Run;
+use super::shards::{Keyed, Shards};
+use crate::error::{Error, Result};
 use crate::warts::addr::Addr;
 
-type Map<K> = HashMap<K, Seen, foldhash::fast::FixedState>;
-
-/// A link without its addresses; the vantage point is a number of [`Store::vps`].
+/// Observations of one link; the vantage point is a number of [`Store::vp`].
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct Seen<K> {
+    key: K,
     freq: u64,
-    loops_cut: u64,
+    loops_cut: u32,
     delay_us: i32,
     first_seen: u32,
     last_seen: u32,
@@ -24,12 +25,25 @@ struct Seen {
     is_dest: bool,
 }
 
-/// Links seen so far. IPv4 pairs, the usual case, have a map of their own with an 8-byte key.
-#[derive(Debug, Default)]
+impl<K: Copy + Eq + std::hash::Hash> Keyed for Seen<K> {
+    type Key = K;
+
+    fn key(&self) -> K {
+        self.key
+    }
+}
+
+/// Memory that a link takes: in its table, and while the links are sorted, bytes.
+const LINK_BYTES: usize = 160;
+
+/// Links seen so far. IPv4 pairs, the usual case, have an 8-byte key.
+#[derive(Debug)]
 pub struct Store {
-    v4: Map<u64>,
-    other: Map<(Addr, Addr)>,
+    v4: Shards<Seen<u64>>,
+    other: Shards<Seen<(Addr, Addr)>>,
     vps: Vec<Vec<u8>>,
+    most: usize,
+    runs: Vec<Run>,
 }
 
 /// What the observations of one trace share.
@@ -44,6 +58,17 @@ pub struct Observer {
 }
 
 impl Store {
+    /// Hold links in `memory` bytes.
+    pub fn new(memory: usize) -> Self {
+        Self {
+            v4: Shards::new(memory),
+            other: Shards::new(memory),
+            vps: Vec::new(),
+            most: memory / LINK_BYTES,
+            runs: Vec::new(),
+        }
+    }
+
     /// Number the name of a vantage point; empty is unknown.
     pub fn vp(&mut self, name: &[u8]) -> u32 {
         let known = self.vps.iter().position(|known| known == name);
@@ -53,50 +78,86 @@ impl Store {
         }) as u32
     }
 
-    /// Links held.
-    pub fn len(&self) -> usize {
-        self.v4.len() + self.other.len()
-    }
-
-    /// Are there none?
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Add the links of `path`.
     pub fn add(&mut self, path: &Path, observer: Observer) {
+        let vps = &self.vps;
         for (near, far, is_cut) in path.links() {
-            let seen = observe(near, far, is_cut, observer);
             match (near.addr, far.addr) {
                 (Addr::V4(a), Addr::V4(b)) => {
                     let key =
                         u64::from(u32::from_be_bytes(a)) << 32 | u64::from(u32::from_be_bytes(b));
-                    note(&mut self.v4, &self.vps, key, seen);
+                    let seen = observe(key, (near, far), is_cut, observer);
+                    self.v4.add(seen, |sum, seen| sum.merge(seen, vps));
                 }
-                pair => note(&mut self.other, &self.vps, pair, seen),
+                pair => {
+                    let seen = observe(pair, (near, far), is_cut, observer);
+                    self.other.add(seen, |sum, seen| sum.merge(seen, vps));
+                }
             }
         }
     }
 
-    /// Take all links out, sorted by address.
-    pub fn drain_sorted(&mut self) -> Vec<Link> {
-        let v4 = self.v4.drain().map(|(key, seen)| {
-            let near = Addr::V4(((key >> 32) as u32).to_be_bytes());
-            ((near, Addr::V4((key as u32).to_be_bytes())), seen)
+    /// Put the links into a nameless file in `folder` if they are more than memory should hold.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the system refuses.
+    pub fn relieve(&mut self, folder: &FilePath) -> Result<()> {
+        if self.v4.len() + self.other.len() <= self.most {
+            return Ok(());
+        }
+        let links = self.drain_sorted();
+        let run = Run::write(links, folder)
+            .map_err(|source| Error::Write { path: folder.join("hs-transform.run"), source })?;
+        self.runs.push(run);
+        Ok(())
+    }
+
+    /// Take all links out of memory, sorted by address.
+    pub fn drain_sorted(&mut self) -> impl Iterator<Item = Link> + use<> {
+        let vps = self.vps.clone();
+        let mut v4 = self.v4.drain(|sum, seen| sum.merge(seen, &vps));
+        let mut other = self.other.drain(|sum, seen| sum.merge(seen, &vps));
+        v4.sort_unstable_by_key(|seen| seen.key);
+        other.sort_unstable_by_key(|seen| seen.key);
+        let names = vps.clone();
+        let v4 = v4.into_iter().map(move |seen| {
+            let address = |number: u64| Addr::V4((number as u32).to_be_bytes());
+            seen.into_link(address(seen.key >> 32), address(seen.key), &vps)
         });
-        let mut all: Vec<_> = v4.chain(self.other.drain()).collect();
-        all.sort_unstable_by_key(|(key, _)| *key);
-        let vps = &self.vps;
-        all.into_iter().map(|((near, far), seen)| seen.into_link(near, far, vps)).collect()
+        let other =
+            other.into_iter().map(move |seen| seen.into_link(seen.key.0, seen.key.1, &names));
+        in_order(v4, other)
+    }
+
+    /// The runs on disk, taken out.
+    pub fn take_runs(&mut self) -> Vec<Run> {
+        std::mem::take(&mut self.runs)
     }
 }
 
-fn observe(near: &Step, far: &Step, is_cut: bool, observer: Observer) -> Seen {
+/// Two sorted rows of links without a common key as one.
+fn in_order(
+    one: impl Iterator<Item = Link>,
+    two: impl Iterator<Item = Link>,
+) -> impl Iterator<Item = Link> {
+    let (mut one, mut two) = (one.peekable(), two.peekable());
+    std::iter::from_fn(move || {
+        let is_two = match (one.peek(), two.peek()) {
+            (Some(a), Some(b)) => b.key() < a.key(),
+            (None, _) => true,
+            (_, None) => false,
+        };
+        if is_two { two.next() } else { one.next() }
+    })
+}
+
+fn observe<K>(key: K, (near, far): (&Step, &Step), is_cut: bool, observer: Observer) -> Seen<K> {
     let stars = far.ttl - near.last_ttl - 1;
     let half = (i64::from(far.rtt_us) - i64::from(near.last_rtt_us)) / 2;
     Seen {
+        key,
         freq: 1,
-        loops_cut: u64::from(is_cut),
+        loops_cut: u32::from(is_cut),
         // Half the difference of two u32 fits an i32.
         delay_us: half as i32,
         first_seen: observer.at,
@@ -109,20 +170,10 @@ fn observe(near: &Step, far: &Step, is_cut: bool, observer: Observer) -> Seen {
     }
 }
 
-#[inline]
-fn note<K: Eq + std::hash::Hash>(map: &mut Map<K>, vps: &[Vec<u8>], key: K, seen: Seen) {
-    match map.entry(key) {
-        Entry::Vacant(slot) => {
-            slot.insert(seen);
-        }
-        Entry::Occupied(mut slot) => slot.get_mut().merge(&seen, vps),
-    }
-}
-
-impl Seen {
+impl<K: Copy> Seen<K> {
     fn merge(&mut self, other: &Self, vps: &[Vec<u8>]) {
         self.freq += other.freq;
-        self.loops_cut += other.loops_cut;
+        self.loops_cut = self.loops_cut.saturating_add(other.loops_cut);
         self.delay_us = self.delay_us.min(other.delay_us);
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
@@ -150,7 +201,7 @@ impl Seen {
             vp: vps[self.vp as usize].clone(),
             first_seen: self.first_seen,
             last_seen: self.last_seen,
-            loops_cut: Some(self.loops_cut),
+            loops_cut: Some(u64::from(self.loops_cut)),
         }
     }
 }
