@@ -51,7 +51,7 @@ impl<T: Keyed> Shards<T> {
     }
 
     /// Sums held, without what waits.
-    pub fn len(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.len
     }
 

@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// [`Error::Write`] if the system refuses.
     pub fn relieve(&mut self, folder: &FilePath) -> Result<()> {
-        if self.v4.len() + self.other.len() <= self.most {
+        if self.v4.held() + self.other.held() <= self.most {
             return Ok(());
         }
         let links = self.drain_sorted();
