@@ -53,6 +53,9 @@ class Desired:
     peers: tuple[str, ...] = ()
     """Addresses of all hosts of the fleet, this one included; no names."""
 
+    unresolved: tuple[str, ...] = ()
+    """Names of hosts whose address is not known now: the list of peers is not whole."""
+
     hosts: int = 1
     """How many hosts the fleet has."""
 
@@ -121,7 +124,8 @@ def desired_host(inventory: Inventory, name: str, around: Surroundings) -> Desir
         labels=_labels(host),
         kubelet_args=(*platform.kubelet_args, *host.kubelet_args),
         wants_v6=isinstance(host, VantagePoint) and host.source_v6 is not None,
-        peers=peers(inventory, around.resolved),
+        peers=(found := peers(inventory, around.resolved))[0],
+        unresolved=found[1],
         hosts=1 + len(inventory.vantage_points),
         bundle=around.bundle,
         registry=around.registry,
@@ -129,15 +133,22 @@ def desired_host(inventory: Inventory, name: str, around: Surroundings) -> Desir
     )
 
 
-def peers(inventory: Inventory, resolved: Mapping[str, str]) -> tuple[str, ...]:
-    """Give the addresses of all hosts, sorted, each once; names by *resolved*."""
-    found = set()
-    for host in (*([inventory.server] if inventory.server else []), *inventory.vantage_points):
-        for address in (host.address, host.external_address):
-            plain = resolved.get(str(address), str(address))
-            if address is not None and is_address(plain):
-                found.add(plain)
-    return tuple(sorted(found))
+def peers(
+    inventory: Inventory, resolved: Mapping[str, str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """
+    Give the addresses of all hosts, names by *resolved*, and the names that are not in it.
+
+    >>> server = Server(name="centre", address="192.0.2.1")
+    >>> vp = VantagePoint(name="us-0001", transport="pod", address="vp.example.net")
+    >>> peers(Inventory(server=server, vantage_points=(vp,)), {})
+    (('192.0.2.1',), ('vp.example.net',))
+    """
+    hosts = (*([inventory.server] if inventory.server else []), *inventory.vantage_points)
+    named = [str(each) for host in hosts for each in (host.address, host.external_address) if each]
+    plain = {resolved.get(name, name) for name in named}
+    lone = {name for name in plain if not is_address(name)}
+    return tuple(sorted(plain - lone)), tuple(sorted(lone))
 
 
 def is_address(text: str) -> bool:

@@ -85,7 +85,7 @@ class Survey:
         """Add the machine ids of the others; the first host of a run with an id keeps it."""
         known = {node.machine_id: node.name for node in desired.cluster.nodes if node.machine_id}
         twin = self.machine_ids.setdefault(facts.machine_id, desired.name)
-        return replace(desired, machine_ids=known | {facts.machine_id: twin})
+        return replace(desired, machine_ids={facts.machine_id: twin} | known)
 
     async def look(self, remote: Remote, name: str) -> tuple[Desired, Facts]:
         """Gather the facts of a host, and what is wanted of it in their light."""
@@ -277,7 +277,7 @@ async def _carry_out(
     try:
         await apply_plan(work, plan)
     except ConnectionLostError as error:
-        result = await _after_loss(site, error, facts)
+        result = await _after_loss(site, host, error, facts)
     except RemoteError as error:
         result = _failed(host, error, ())
     else:
@@ -285,9 +285,13 @@ async def _carry_out(
     return replace(result, changed=tuple(work.changed), warnings=plan.warnings)
 
 
-async def _after_loss(site: Site, error: ConnectionLostError, facts: Facts | None) -> HostResult:
+async def _after_loss(
+    site: Site, host: str, error: ConnectionLostError, facts: Facts | None
+) -> HostResult:
     """Tell a host that was restarted from a connection that was cut, by looking once more."""
-    result = _failed(error.host, error, ())
+    result = _failed(host, error, ())
+    if error.host != host:
+        return replace(result, detail=str(error))
     end = time.monotonic() + BACK_S
     while facts is not None and time.monotonic() < end:
         try:

@@ -119,6 +119,24 @@ def test_two_hosts_with_one_machine_id_are_not_both_joined(
     assert [c.count("duplicate-machine-id") for c in causes] == [0, 0, 1]
 
 
+def test_a_node_of_the_cluster_keeps_its_machine_id_before_a_newcomer(
+    tmp_path: Path, facts: dict[str, Facts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = NodeFact(name="us-0001", is_ready=True, machine_id="id of us-0001")
+    facts["de-0001"] = facts["de-0001"].model_copy(update={"machine_id": "id of us-0001"})
+    facts["us-0001"] = facts["us-0001"].model_copy(update={"has_node_password": True})
+
+    async def cluster(_: Any) -> ClusterFacts:
+        return ClusterFacts(is_up=True, nodes=(node,))
+
+    monkeypatch.setattr(operations, "gather_cluster", cluster)
+
+    plans = asyncio.run(plan_hosts(site(tmp_path, *fleet()), ["de-0001", "us-0001"]))
+
+    causes = [[refusal.cause for refusal in plan.refusals] for plan in plans]  # type: ignore[union-attr]
+    assert causes == [["duplicate-machine-id"], []]
+
+
 def test_a_host_that_does_not_end_is_given_up_at_its_deadline(tmp_path: Path, facts: Any) -> None:
     remotes = fleet()
     remotes[1].delay_s = 3600
@@ -163,6 +181,18 @@ def test_a_restart_is_told_from_a_cut(
 
     assert (row.state, row.cause) == ("failed", cause)
     assert row.changed == ("kernel: write /etc/modules-load.d/hitscanner.conf",)
+
+
+def test_a_server_that_is_lost_in_mid_join_is_named_in_the_row_of_the_agent(
+    tmp_path: Path, facts: Any
+) -> None:
+    remotes = fleet()
+    remotes[0].answers = [("token create", ConnectionLostError("centre", "cut", "run it again"))]
+
+    [row] = asyncio.run(apply_hosts(site(tmp_path, *remotes), ["us-0001"], only="k3s"))
+
+    assert (row.host, row.state, row.cause) == ("us-0001", "failed", "connection-lost")
+    assert row.detail.startswith("centre: cut")
 
 
 def test_a_failure_keeps_what_was_done_before_it(tmp_path: Path, facts: Any) -> None:

@@ -57,8 +57,13 @@ def rules(desired: Desired) -> tuple[Rule, ...]:
 
 
 def plan(desired: Desired, facts: Facts) -> Iterator[Change]:
-    """Yield the rules that are missing; where the inventory says no firewall, nothing."""
-    if not desired.platform.firewall:
+    """
+    Yield the rules that are missing; where the inventory says no firewall, nothing.
+
+    Rules that are there stay while some host's name does not resolve: a failing name server
+    must not shut hosts out.
+    """
+    if not desired.platform.firewall or (desired.unresolved and "firewall" in facts.applied):
         return
     yield from (_ufw if facts.ufw == "active" else _nftables)(desired, facts)
 

@@ -52,6 +52,9 @@ def warnings(desired: Desired, facts: Facts) -> Iterator[str]:
         )
     if desired.wants_v6 and not facts.has_default_v6:
         yield "source_v6 is set, but the host has no default route for IPv6"
+    if desired.unresolved and desired.platform.firewall:
+        names = ", ".join(desired.unresolved)
+        yield f"the firewall is left as it is while these names do not resolve: {names}"
     if not facts.is_clock_synchronised:
         yield "the clock is not synchronised (yet); see: chronyc sources"
     for link in facts.veth_with_tx_offload:
