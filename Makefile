@@ -76,6 +76,10 @@ cluster-down: ## Remove the test cluster, also after a crash
 charts: ## Charts, values and the admission policy, on a real API server too (builds it once)
 	$(BIN)/pytest tests/helm
 
+.PHONY: cluster
+cluster: ## Join, faults, removal and more on real hosts with real Kubernetes
+	$(BIN)/pytest tests/cluster -m cluster
+
 .PHONY: bench
 bench: transform ## Speed of hs-transform beside its peers, as ratios of one run
 	cd transform_rs && ../$(BIN)/python bench/run.py --rounds 5

@@ -42,13 +42,13 @@ def take(state: Path, made_from: Path, wait_s: float = 0.0) -> None:
     Raises:
         LabError: another has it, and still has after *wait_s*.
     """
-    claim = Claim(str(state), str(made_from), time.strftime("%Y-%m-%d %H:%M:%S"))
     end = time.monotonic() + wait_s
     while True:
         with _locked():
             owner = holder()
             if owner is None:
-                CLAIM.write_text(json.dumps(asdict(claim)))
+                now = time.strftime("%Y-%m-%d %H:%M:%S")
+                CLAIM.write_text(json.dumps(asdict(Claim(str(state), str(made_from), now))))
                 return
         if time.monotonic() >= end:
             raise LabError(

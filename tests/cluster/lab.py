@@ -64,7 +64,7 @@ def plan_hosts(count: int, state: Path) -> tuple[Host, ...]:
         Host(
             name=name,
             address=network.SUBNET[network.FIRST_HOST + number],
-            user="hitscanner" if number % 2 else "root",
+            user="root" if number in (0, 2) else "hitscanner",
             folder=state / "hosts" / name,
         )
         for number, name in enumerate(names)
