@@ -11,6 +11,7 @@ By hand it loads the cycles named; what a drive already holds is verified, not c
 `load_cycle` runs once per cycle: it copies the files to every drive of `drives.toml`, compares
 their checksums there, and renews the drive's catalogue. Drives do not wait for each other; the
 task fails if one with `required = true` does not hold the cycle in the end, and says why.
+The tab **Drives** of the run shows bytes, files and the time that is left for each drive.
 
 **After a failure** clear the red square: files that arrived whole are not sent again.
 """
@@ -21,7 +22,7 @@ from typing import Any
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from hitscanner_airflow.assets import router_topology, topology_tables
-from hitscanner_airflow.bridge import cycles_asked, is_scheduled, verdicts
+from hitscanner_airflow.bridge import asked, cycles_asked, is_scheduled, verdicts
 from hitscanner_airflow.params import CYCLES, form
 from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
 
@@ -62,7 +63,7 @@ def load() -> None:
         from hitscanner.wiring import pipeline
         from hitscanner_airflow.connections import AirflowConnections
 
-        return pipeline(connections=AirflowConnections()).load(cycle)
+        return pipeline(connections=AirflowConnections()).load(cycle, asked().run_id)
 
     load_cycle.expand(cycle=find_cycles())
 

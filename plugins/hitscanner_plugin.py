@@ -1,4 +1,4 @@
-"""What hitscanner adds to Airflow's UI: a page with the cycles. Registration only, no logic."""
+"""What hitscanner adds to Airflow's UI: pages of cycles and drives. Registration only."""
 
 from typing import Any
 
@@ -21,5 +21,18 @@ class HitscannerPlugin(AirflowPlugin):
             "destination": "nav",
             "category": "browse",
             "url_route": "cycles",
-        }
+        },
+        {
+            "name": "Drives",
+            "href": "/hitscanner/drives",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "drives",
+        },
+        {
+            "name": "Drives",
+            "href": "/hitscanner/drives?run={RUN_ID}",
+            "destination": "dag_run",
+            "url_route": "run-drives",
+        },
     ]

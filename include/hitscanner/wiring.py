@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,9 @@ from hitscanner.pipeline.cargo import finished_cycles
 from hitscanner.pipeline.control import Control
 from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.load import Dock
+from hitscanner.pipeline.pace import Progress
 from hitscanner.pipeline.plan import Plan, Request
+from hitscanner.pipeline.progress import read_progress, write_progress
 from hitscanner.pipeline.reshard import reshard
 from hitscanner.pipeline.running import running_loads
 from hitscanner.prober.build import build_pyz
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from hitscanner.fleet.facade import Fleet
     from hitscanner.infra.remote import Remote
     from hitscanner.infra.ssh import Host
+
+PROGRESS = "drives-progress"
+"""Folder of the notes about running loads, below the scratch folder."""
 
 ROOM_BYTES = 32 << 20
 """Free space that any run needs, for logs and Airflow's database."""
@@ -152,11 +157,11 @@ class Pipeline:
         transform.merge(self.workbench(), _cycle(cycle))
         return cycle
 
-    def load(self, cycle: dict[str, str]) -> dict[str, Any]:
+    def load(self, cycle: dict[str, str], run_id: str = "") -> dict[str, Any]:
         """Copy a cycle to every drive; raises when a required one does not hold it then."""
         from hitscanner.pipeline.catalogue import alarm_of
 
-        outcomes = load.load(self.dock(), _cycle(cycle))
+        outcomes = load.load(self.dock(run_id), _cycle(cycle))
         load.require(_cycle(cycle), outcomes)
         alarm = alarm_of(self.store, _cycle(cycle))
         if alarm:
@@ -175,7 +180,11 @@ class Pipeline:
         outcomes = prune.prune(self.dock(), days, now, is_dry=is_dry)
         return [outcome.to_json() for outcome in outcomes]
 
-    def dock(self) -> Dock:
+    def progress(self, run_id: str | None = None) -> list[Progress]:
+        """Tell how far the loads of one run are, or those of all runs."""
+        return [*read_progress(self.settings.scratch / PROGRESS, run_id)]
+
+    def dock(self, run_id: str = "") -> Dock:
         """Read drives.toml; the drives are opened when they are needed."""
         scratch = self.settings.scratch / "drives"
         drives = read_drives(self.settings.drives)
@@ -185,6 +194,7 @@ class Pipeline:
             scratch=scratch,
             connections=self.connections,
             after=lambda drive: _publish(self.store, drive, scratch, drives.licence),
+            note=partial(write_progress, self.settings.scratch / PROGRESS, run_id),
         )
 
     def progress_file(self, shard: Shard) -> Path:

@@ -22,7 +22,8 @@ STYLE = """
 body { font: 14px system-ui, sans-serif; margin: 1.5rem; color-scheme: light dark; }
 table { border-collapse: collapse; } th, td { padding: .35rem .9rem; text-align: right; }
 tr > :first-child, tr > :nth-child(2), tr > :last-child { text-align: left; }
-tr { border-bottom: 1px solid #8884; } .complete { color: green; } .partial { color: #c60; }
+tr { border-bottom: 1px solid #8884; } .complete { color: green; } .verified { color: green; }
+.partial { color: #c60; }
 .failed { color: #c00; }
 """
 
@@ -60,6 +61,8 @@ def build() -> "FastAPI":
     from fastapi import Depends, FastAPI
     from fastapi.responses import HTMLResponse
 
+    from hitscanner_airflow import drives_page
+
     app = FastAPI(
         title="hitscanner",
         dependencies=[Depends(get_user)],
@@ -69,6 +72,10 @@ def build() -> "FastAPI":
     @app.get("/cycles", response_class=HTMLResponse)
     def cycles() -> str:
         return page(row(manifest) for manifest in manifests())
+
+    @app.get("/drives", response_class=HTMLResponse)
+    def drives(run: str | None = None) -> str:
+        return drives_page.page(drives_page.drives(run), STYLE)
 
     return app
 

@@ -18,6 +18,7 @@ PLUGIN_MODULES = (
     "bridge",
     "cycles_page",
     "docs",
+    "drives_page",
     "once",
     "params",
     "policy",
@@ -109,20 +110,32 @@ def cycles_page() -> dict[str, Any]:
     from airflow.api_fastapi.core_api.security import get_user
     from fastapi.testclient import TestClient
 
-    from hitscanner_airflow import cycles_page
+    from hitscanner.pipeline.pace import Progress
+    from hitscanner_airflow import cycles_page, drives_page
 
     rows = [cycles_page.Row("demo/20261122T030000Z", "partial", {"done": 7}, "by-hand")]
     cycles_page.manifests = list
     app = cycles_page.build()
     client = TestClient(app)
     anonymous = {
-        path: client.get(path).status_code for path in ("/cycles", "/docs", "/openapi.json")
+        path: client.get(path).status_code
+        for path in ("/cycles", "/drives", "/docs", "/openapi.json")
     }
     app.dependency_overrides[get_user] = lambda: None
     known = client.get("/cycles")
+    asked: list[str | None] = []
+
+    def of_run(run: str | None) -> list[Progress]:
+        asked.append(run)
+        return [Progress("lab/20261122T030000Z", "box", "loading", 4, 8_000_000, 1, 2_000_000)]
+
+    drives_page.drives = of_run
+    drives = [client.get("/drives?run=manual__1").text, client.get("/drives").text]
     return {
         "anonymous": anonymous,
         "known": known.status_code,
+        "drives": drives,
+        "drives_asked": asked,
         "empty": known.text,
         "page": cycles_page.page(rows),
     }

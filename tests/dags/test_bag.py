@@ -213,7 +213,12 @@ def test_the_examples_in_the_docstrings_of_our_plugin_are_true(facts):
 
 def test_nobody_sees_the_cycles_without_a_login(facts):
     """FastAPI applications of plugins are open to all unless each route asks for the user."""
-    assert facts["cycles_page"]["anonymous"] == {"/cycles": 401, "/docs": 404, "/openapi.json": 404}
+    assert facts["cycles_page"]["anonymous"] == {
+        "/cycles": 401,
+        "/drives": 401,
+        "/docs": 404,
+        "/openapi.json": 404,
+    }
     assert facts["cycles_page"]["known"] == 200
 
 
@@ -221,6 +226,11 @@ def test_the_cycles_page_shows_states_and_leads_to_the_run(facts):
     assert "No cycle yet." in facts["cycles_page"]["empty"]
     assert '<td class="partial">partial</td>' in facts["cycles_page"]["page"]
     assert 'href="../dags/traceroute/runs/by-hand"' in facts["cycles_page"]["page"]
+
+
+def test_the_tab_of_a_run_shows_how_far_its_drives_are(facts):
+    assert facts["cycles_page"]["drives_asked"] == ["manual__1", None]
+    assert all("<td>1 of 4</td><td>2.0 of 8.0</td>" in p for p in facts["cycles_page"]["drives"])
 
 
 def test_the_page_of_all_dags_is_up_to_date(tmp_path):

@@ -2,8 +2,9 @@
 Google Drive's API v3 as it was measured, on loopback, with its faults on demand.
 
 Names are not unique: every POST creates.  A created file is found by a query only after `blind`
-further queries.  Resumable uploads answer 308 with what arrived.  `faults` are used up in order:
-each may answer a request before it has any effect, or cut what an upload keeps.
+further queries.  Resumable uploads answer 308 with what arrived.  An id that was generated before
+can be created once; again, it is a conflict.  `faults` are used up in order: each may answer a
+request before it has any effect, or cut what an upload keeps.
 """
 
 import hashlib
@@ -53,6 +54,9 @@ class DriveFake:
     faults: deque[Fault] = field(default_factory=deque)
     blind: int = 0
     quota_bytes: int | None = None
+    page_files: int = 3
+    """Files in an answer; few, so that paging is used."""
+
     requests: list[tuple[str, str]] = field(default_factory=list)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -89,12 +93,12 @@ class DriveFake:
 
     def create(self, metadata: dict[str, Any], data: bytes | None = None) -> dict[str, Any]:
         with self.lock:
-            self.count += 1
             file = {
-                "id": f"id-{self.count:05d}",
+                "id": self.new_id(),
                 "mimeType": "application/octet-stream",
                 "trashed": False,
-                "createdTime": f"2026-01-01T00:00:{self.count / 1000:06.3f}Z",
+                "createdTime": f"2026-01-01T00:{self.count // 60000:02d}:"
+                f"{self.count % 60000 / 1000:06.3f}Z",
                 "blind": self.blind,
                 **metadata,
             }
@@ -103,10 +107,18 @@ class DriveFake:
                 self.fill(file, data)
             return file
 
+    def new_id(self) -> str:
+        with self.lock:
+            self.count += 1
+            return f"id-{self.count:05d}"
+
     def fill(self, file: dict[str, Any], data: bytes) -> None:
-        self.contents[file["id"]] = data
+        self.keep(file, data)
         file["size"] = str(len(data))
         file["md5Checksum"] = hashlib.md5(data).hexdigest()
+
+    def keep(self, file: dict[str, Any], data: bytes) -> None:
+        self.contents[file["id"]] = data
 
     def query(self, text: str) -> list[dict[str, Any]]:
         parents = re.findall(r"'([^']+)' in parents", text)
@@ -136,7 +148,7 @@ class DriveFake:
         return None
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fake: DriveFake
     fault: Fault | None
@@ -152,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         address = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         self.fake.requests.append((self.command, address.path))
         self.fault = self.fake.take_fault(self.command, address.path)
         if self.fault and self.fault.status == AWAY:
@@ -165,14 +177,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 http.server's names
 
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
     def _route(self, path: str, query: dict[str, str], body: bytes) -> None:
         fake, file_id = self.fake, path.rpartition("/")[2]
         if path.startswith("/session/"):
             self._piece(file_id, body)
+        elif query.get("uploadType") == "multipart":
+            self._whole(file_id if self.command == "PATCH" else None, body)
         elif path.startswith("/upload/"):
             self._begin(file_id if self.command == "PATCH" else None, json.loads(body))
         elif path == "/drive/v3/files" and self.command == "GET":
             self._page(query)
+        elif path == "/drive/v3/files/generateIds":
+            self._json({"ids": [fake.new_id() for _ in range(int(query["count"]))]})
         elif path == "/drive/v3/files":
             self._json(fake.create(json.loads(body)))
         elif file_id not in fake.files:
@@ -190,17 +216,47 @@ class _Handler(BaseHTTPRequestHandler):
     def _page(self, query: dict[str, str]) -> None:
         found = self.fake.query(query["q"])
         start = int(query.get("pageToken", 0))
-        page: dict[str, Any] = {"files": found[start : start + 3]}  # small, so that paging is used
-        if start + 3 < len(found):
-            page["nextPageToken"] = str(start + 3)
+        end = start + self.fake.page_files
+        page: dict[str, Any] = {"files": found[start:end]}
+        if end < len(found):
+            page["nextPageToken"] = str(end)
         self._json(page)
+
+    def _has_room(self, size_bytes: int) -> bool:
+        held = sum(map(len, self.fake.contents.values()))
+        quota_bytes = self.fake.quota_bytes
+        if quota_bytes is not None and held + size_bytes > quota_bytes:
+            self._error(403, "storageQuotaExceeded")
+            return False
+        return True
+
+    def _whole(self, file_id: str | None, body: bytes) -> None:
+        """Take metadata and bytes in one request (RFC 2387)."""
+        boundary = re.search(r'boundary="?([^";]+)', self.headers["Content-Type"])[1]
+        parts = body.split(b"--" + boundary.encode())[1:-1]
+        about, data = (part.split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n") for part in parts)
+        metadata = json.loads(about)
+        if not self._has_room(len(data)) or not self._is_new(metadata):
+            return
+        if self.fault and self.fault.keep_bytes is not None:
+            self.close_connection = True  # a part of it makes no file
+            return
+        file = self._store({"id": file_id, "meta": metadata}, self._spoilt(data))
+        if self.fault and not (self.fault.spoil or self.fault.truncate):
+            self.close_connection = True
+            return
+        self._json(file)
+
+    def _is_new(self, metadata: dict[str, Any]) -> bool:
+        if metadata.get("id") in self.fake.files:
+            self._error(409, "fileIdInUse")
+            return False
+        return True
 
     def _begin(self, file_id: str | None, metadata: dict[str, Any]) -> None:
         fake = self.fake
-        size = int(self.headers["X-Upload-Content-Length"])
-        held = sum(map(len, fake.contents.values()))
-        if fake.quota_bytes is not None and held + size > fake.quota_bytes:
-            self._error(403, "storageQuotaExceeded")
+        size_bytes = int(self.headers["X-Upload-Content-Length"])
+        if not self._has_room(size_bytes) or not self._is_new(metadata):
             return
         with fake.lock:
             key = f"s{len(fake.sessions)}"
@@ -234,11 +290,14 @@ class _Handler(BaseHTTPRequestHandler):
         data = session["data"]
         if len(data) < int(total):
             return
+        session["done"] = self._store(session, self._spoilt(data))
+
+    def _spoilt(self, data: bytes) -> bytes:
         if self.fault and self.fault.spoil:
-            data = b"x" + data[1:]
+            return b"x" + data[1:]
         if self.fault and self.fault.truncate:
-            data = data[: len(data) // 2]
-        session["done"] = self._store(session, data)
+            return data[: len(data) // 2]
+        return data
 
     def _store(self, session: dict[str, Any], data: bytes) -> dict[str, Any]:
         if session["id"] is None:
@@ -264,7 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
@@ -273,8 +332,8 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serving(fake: DriveFake) -> Iterator[DriveFake]:
     """Answer requests on a free port of loopback."""
-    handler = type("Handler", (_Handler,), {"fake": fake})
-    server = _Server(("127.0.0.1", 0), handler)
+    handler = type("Handler", (Handler,), {"fake": fake})
+    server = Server(("127.0.0.1", 0), handler)
     fake.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True)
     thread.start()

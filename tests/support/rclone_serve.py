@@ -52,7 +52,7 @@ def served(kind: str, root: Path, port: int, home: Path) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     ) as server:
         try:
-            _wait_for(port)
+            wait_for(port)
             yield
         finally:
             server.kill()
@@ -89,7 +89,7 @@ def _place(kind: str, port: int, password: str) -> str:
     return f"{place}user = {USER}\npass = {hidden}\n"
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with socket.socket() as probe:

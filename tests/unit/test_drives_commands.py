@@ -85,6 +85,19 @@ def test_a_load_that_a_required_drive_failed_ends_with_3_and_its_cause(home):
     assert raised.value.exit_code == 3
 
 
+def test_the_page_of_a_run_is_told_how_far_each_drive_is(home):
+    from hitscanner.wiring import pipeline
+
+    pipeline().load({"list": home.cycle.list, "cycle": home.cycle.cycle}, "manual__1")
+    good, bad = sorted(pipeline().progress("manual__1"), key=lambda p: p.drive != "good")
+
+    assert (good.cycle, good.state) == (str(home.cycle), "verified")
+    assert (good.done_files, good.done_bytes) == (good.files, good.size_bytes)
+    assert (bad.state, bad.done_files) == ("failed", 0)
+    assert "rclone" in bad.cause
+    assert pipeline().progress("manual__2") == []
+
+
 def test_the_daily_sweep_finds_what_a_drive_lacks(home):
     from hitscanner.wiring import pipeline
 

@@ -5,9 +5,10 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from hitscanner.errors import HitscannerError
 
@@ -36,9 +37,13 @@ def write_whole(path: Path, data: bytes) -> None:
         _flush(out.fileno())
 
 
-def copy_whole(source: Path, path: Path) -> None:
-    """Copy *source* to *path* with the promise of `write_whole`."""
-    with _Partial(path) as partial, source.open("rb") as data, partial.open("wb") as out:
+def copy_whole(
+    source: Path,
+    path: Path,
+    open_source: Callable[[Path], IO[bytes]] = lambda source: source.open("rb"),
+) -> None:
+    """Copy *source*, read by *open_source*, to *path* with the promise of `write_whole`."""
+    with _Partial(path) as partial, open_source(source) as data, partial.open("wb") as out:
         shutil.copyfileobj(data, out, 1 << 20)
         _flush(out.fileno())
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.quorum import State
@@ -57,22 +58,31 @@ class Cargo:
         return sum(piece.size_bytes for piece in self.pieces)
 
 
-def cargo(store: Store, cycle: Cycle, algorithms: Collection[str] = ()) -> Cargo:
+def check_publishable(store: Store, cycle: Cycle) -> None:
     """
-    List what *cycle* consists of and write its `manifest.sha256`; the same files, the same bytes.
-
-    Each file is read once, for SHA-256 and *algorithms* together.
+    See that *cycle* may be published.
 
     Raises:
-        UsageError: when the cycle is not finished.
+        UsageError: when it is not finished, or a name cannot stand in a list of checksums.
     """
     state = read_manifest(store, cycle).state
     if state not in PUBLISHABLE:
         raise UsageError(f"{cycle} is {state}; only a complete or partial cycle is published")
+    for path in cycle_files(store, cycle):
+        if "\n" in path or "\r" in path:
+            raise UsageError(f"{cycle}: the name of {path!r} holds a line break; rename the file")
+
+
+def cargo(store: Store, cycle: Cycle, algorithm: str = "sha256") -> Cargo:
+    """
+    List what *cycle* consists of and write its `manifest.sha256`; the same files, the same bytes.
+
+    Each file is read once, for SHA-256 and *algorithm* together.
+    """
     expired = read_expired(store, cycle)
     here = cycle_files(store, cycle)
     away = [piece for path, piece in expired.items() if path not in here]
-    wanted = {"sha256", *algorithms}
+    wanted = {"sha256", algorithm}
     with ThreadPoolExecutor(HASHERS_AT_ONCE) as pool:
         found = pool.map(lambda path: _piece(store, path, wanted), here)
         pieces = [*away, *found]
@@ -80,6 +90,23 @@ def cargo(store: Store, cycle: Cycle, algorithms: Collection[str] = ()) -> Cargo
     store.write(sums_path(cycle), lines)
     sums = _piece(store, sums_path(cycle), wanted)
     return Cargo(cycle, (sums, *pieces), sha256_hex(lines))
+
+
+class Pier:
+    """The cargo of one cycle, read once for each algorithm whatever the number of drives."""
+
+    def __init__(self, store: Store, cycle: Cycle) -> None:
+        self.store = store
+        self.cycle = cycle
+        self.lock = Lock()
+        self.found: dict[str, Cargo] = {}
+
+    def cargo(self, algorithm: str) -> Cargo:
+        """Give the cargo with the checksums of *algorithm*."""
+        with self.lock:
+            if algorithm not in self.found:
+                self.found[algorithm] = cargo(self.store, self.cycle, algorithm)
+            return self.found[algorithm]
 
 
 def cycle_files(store: Store, cycle: Cycle) -> list[str]:

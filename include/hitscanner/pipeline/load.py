@@ -22,11 +22,18 @@ from hitscanner.infra.drives import (
     Drive,
     DriveFaultError,
     FileConnections,
-    Upload,
+    RemoteFile,
 )
 from hitscanner.infra.store import Store
-from hitscanner.pipeline.cargo import Cargo, Piece, cargo, cycle_folders, load_folder
-from hitscanner.pipeline.pace import Pace
+from hitscanner.pipeline.cargo import (
+    Cargo,
+    Piece,
+    Pier,
+    check_publishable,
+    cycle_folders,
+    load_folder,
+)
+from hitscanner.pipeline.pace import Pace, Progress
 
 ROUNDS = 3
 """How often what a drive holds is compared and mended in one run."""
@@ -81,6 +88,9 @@ class Dock:
     after: Callable[[Drive], None] | None = None
     """Done with each drive that holds the cycle: its catalogue."""
 
+    note: Callable[[Progress], object] | None = None
+    """Told how far each drive is, every few seconds and at the end."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -112,11 +122,10 @@ def load(dock: Dock, cycle: Cycle) -> list[Loaded]:
     Raises:
         UsageError: when the cycle is not finished.
     """
+    check_publishable(dock.store, cycle)
+    pier = Pier(dock.store, cycle)
     with ThreadPoolExecutor(len(dock.berths)) as pool:
-        opened = [*pool.map(lambda berth: _open(dock, berth), dock.berths)]
-        algorithms = {each.algorithm for each in opened if not isinstance(each, Exception)}
-        wanted = cargo(dock.store, cycle, algorithms)
-        return [*pool.map(lambda berth, o: _load_one(dock, berth, o, wanted), dock.berths, opened)]
+        return [*pool.map(lambda berth: _load_one(dock, berth, pier), dock.berths)]
 
 
 def require(cycle: Cycle, outcomes: Iterable[Loaded]) -> None:
@@ -148,73 +157,88 @@ def lacking(store: Store, cycle: Cycle, berths: Iterable[Berth]) -> list[str]:
     return [name for name, loaded in known.items() if loaded is None or is_failed(loaded)]
 
 
-def missing(store: Store, drive: Drive, wanted: Cargo) -> list[Piece]:
-    """Give the files that *drive* does not hold exactly once with the right checksum."""
+def missing(
+    pieces: Iterable[Piece], algorithm: str, described: Iterable[RemoteFile]
+) -> list[Piece]:
+    """Give those of *pieces* that are not *described* exactly once, with the right checksum."""
     held: dict[str, list[str | None]] = defaultdict(list)
-    for file in drive.list(cycle_folders(store, wanted.cycle)):
+    for file in described:
         held[file.path].append(file.digest)
 
     def is_whole(piece: Piece) -> bool:
-        digest = piece.digests.get(drive.algorithm)
+        digest = piece.digests.get(algorithm)
         return digest is not None and held.get(piece.path) == [digest]
 
-    return [piece for piece in wanted.pieces if not is_whole(piece)]
+    return [piece for piece in pieces if not is_whole(piece)]
 
 
-def _open(dock: Dock, berth: Berth) -> Drive | Exception:
-    """Open a drive and ask for its algorithm, which may need the drive itself."""
+def _load_one(dock: Dock, berth: Berth, pier: Pier) -> Loaded:
+    outcome = Loaded(berth.name, FAILED, berth.required, files=0, size_bytes=0, sums_sha256="")
     try:
         drive = berth.open(dock.connections, dock.scratch)
-        _ = drive.algorithm
-    except (HitscannerError, OSError) as error:
-        return error
-    return drive
-
-
-def _load_one(dock: Dock, berth: Berth, drive: Drive | Exception, wanted: Cargo) -> Loaded:
-    outcome = Loaded(
-        drive=berth.name,
-        state=VERIFIED,
-        required=berth.required,
-        files=len(wanted.pieces),
-        size_bytes=wanted.size_bytes,
-        sums_sha256=wanted.sums_sha256,
-    )
-    try:
-        if isinstance(drive, Exception):
-            raise drive
+        wanted = pier.cargo(drive.algorithm)
+        outcome = replace(
+            outcome,
+            state=VERIFIED,
+            files=len(wanted.pieces),
+            size_bytes=wanted.size_bytes,
+            sums_sha256=wanted.sums_sha256,
+        )
         _converge(dock, drive, wanted)
-        _write(dock.store, wanted.cycle, outcome)
+        _write(dock.store, pier.cycle, outcome)
         if dock.after:
             dock.after(drive)
     except (HitscannerError, OSError) as error:
         words = str(error) if isinstance(error, HitscannerError) else f"{berth.name}: {error}"
         outcome = replace(outcome, state=FAILED, cause=words)
-        dock.say(f"{wanted.cycle}: {words}")
-        _write(dock.store, wanted.cycle, outcome)
+        dock.say(f"{pier.cycle}: {words}")
+        _write(dock.store, pier.cycle, outcome)
+    if dock.note:
+        dock.note(_ended(pier.cycle, outcome))
     return outcome
 
 
+def _ended(cycle: Cycle, end: Loaded) -> Progress:
+    held = (0, 0) if is_failed(end) else (end.files, end.size_bytes)
+    about = (str(cycle), end.drive, end.state, end.files, end.size_bytes)
+    return Progress(*about, *held, cause=end.cause)
+
+
 def _converge(dock: Dock, drive: Drive, wanted: Cargo) -> None:
-    """Send what is missing until nothing is."""
+    """
+    Send what is missing until nothing is.
+
+    What a drive says of a file when it has arrived counts; where it says nothing, or one path may
+    name several files, it is asked again.
+    """
     refused: DriveFaultError | None = None
+    lacks = _missing_there(dock, drive, wanted)
     for attempt in range(ROUNDS):
-        lacks = missing(dock.store, drive, wanted)
         if not lacks:
             return
         _check_not_expired(drive, lacks)
         if attempt:
             _check_unchanged(dock.store, drive, lacks)
+        arrived: list[RemoteFile] = []
         try:
-            _send(dock, drive, wanted, lacks)
+            _send(dock, drive, wanted, lacks, arrived)
         except DriveFaultError as error:
             if error.ends_all:
                 raise
             refused = error
-    lacks = missing(dock.store, drive, wanted)
+        if drive.may_hold_twins:
+            lacks = _missing_there(dock, drive, wanted)
+        elif lacks := missing(lacks, drive.algorithm, arrived):
+            paths = [piece.path for piece in lacks]
+            lacks = missing(lacks, drive.algorithm, drive.stat(paths))
     if lacks:
         _check_unchanged(dock.store, drive, lacks)
         raise refused or _mismatch(drive, lacks[0])
+
+
+def _missing_there(dock: Dock, drive: Drive, wanted: Cargo) -> list[Piece]:
+    folders = cycle_folders(dock.store, wanted.cycle)
+    return missing(wanted.pieces, drive.algorithm, drive.list(folders))
 
 
 def _check_not_expired(drive: Drive, lacks: Iterable[Piece]) -> None:
@@ -238,12 +262,20 @@ def _check_unchanged(store: Store, drive: Drive, lacks: Iterable[Piece]) -> None
         )
 
 
-def _send(dock: Dock, drive: Drive, wanted: Cargo, lacks: Sequence[Piece]) -> None:
-    pace = Pace(f"drive {drive.name}: {wanted.cycle}", len(lacks), _bytes(lacks), dock.say)
+def _send(
+    dock: Dock, drive: Drive, wanted: Cargo, lacks: Sequence[Piece], arrived: list[RemoteFile]
+) -> None:
+    """Send *lacks*, and add what arrives to *arrived*, also when something goes wrong."""
+    sizes = {piece.path: piece.size_bytes for piece in lacks}
+    what = f"drive {drive.name}: {wanted.cycle}"
+    pace = Pace(what, len(lacks), _bytes(lacks), dock.say)
+    pace.note = lambda: dock.note and dock.note(pace.progress(str(wanted.cycle), drive.name))
+    pace.note()
     for part in _in_order(wanted.cycle, lacks):
         uploads = [piece.upload(dock.store) for piece in part]
-        for arrived in drive.put(uploads) if uploads else ():
-            pace.add(_size_bytes(arrived))
+        for file in drive.put(uploads) if uploads else ():
+            arrived.append(file)
+            pace.add(sizes[file.path])
     pace.end()
 
 
@@ -251,10 +283,6 @@ def _in_order(cycle: Cycle, lacks: Sequence[Piece]) -> tuple[list[Piece], list[P
     """Give all but the manifest, then the manifest."""
     last = [piece for piece in lacks if piece.path == cycle.manifest]
     return [piece for piece in lacks if piece.path != cycle.manifest], last
-
-
-def _size_bytes(upload: Upload) -> int:
-    return upload.source.stat().st_size
 
 
 def _bytes(pieces: Iterable[Piece]) -> int:

@@ -5,7 +5,14 @@ import subprocess
 
 import pytest
 
-from hitscanner.infra.drives import DriveError, FileConnections, FileDrive, Upload, read_drives
+from hitscanner.infra.drives import (
+    DriveError,
+    FileConnections,
+    FileDrive,
+    RemoteFile,
+    Upload,
+    read_drives,
+)
 from hitscanner.infra.drives.base import (
     CredentialsError,
     DriveFullError,
@@ -77,8 +84,9 @@ def test_what_is_put_is_described_by_its_own_bytes(tmp_path):
     drive = FileDrive("folder", tmp_path / "drive")
     sent = upload(tmp_path, "a/b ü'.txt")
 
-    assert list(drive.put([sent])) == [sent]
+    [arrived] = drive.put([sent])
     [listed] = drive.list(["a"])
+    assert arrived == listed
     assert [*drive.stat(["a/b ü'.txt", "a/none"])] == [listed]
     assert listed.digest.startswith("ba7816bf")
     drive.delete("a/b ü'.txt")
@@ -89,7 +97,7 @@ def test_what_is_put_is_described_by_its_own_bytes(tmp_path):
     ("number", "kind"), [(errno.ENOSPC, DriveFullError), (errno.EACCES, CredentialsError)]
 )
 def test_what_a_mounted_drive_says_is_named(tmp_path, monkeypatch, number, kind):
-    def fail(source, path):
+    def fail(*_):
         raise OSError(number, "no")
 
     monkeypatch.setattr("hitscanner.infra.drives.folder.copy_whole", fail)
@@ -104,6 +112,7 @@ def test_a_file_that_fails_leaves_the_others_alone(tmp_path):
     def send(one):
         if one.path == "3":
             raise RefusedError("no")
+        return RemoteFile(one.path, None)
 
     with pytest.raises(RefusedError):
         arrived.extend(one.path for one in in_parallel(send, uploads, 2))

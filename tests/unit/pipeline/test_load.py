@@ -80,7 +80,7 @@ def test_the_manifest_is_sent_when_all_else_has_arrived(finished, drive):
     class Watched(FileDrive):
         def _put(self, upload):
             order.append(upload.path)
-            super()._put(upload)
+            return super()._put(upload)
 
     watched = Watched("folder", drive.root)
     load(dock(finished, watched), finished.cycle)
@@ -91,8 +91,11 @@ def test_the_manifest_is_sent_when_all_else_has_arrived(finished, drive):
 class Lying(FileDrive):
     """Answers checksums of other bytes."""
 
-    def list(self, folders):
-        return (replace(file, digest="0" * 64) for file in super().list(folders))
+    def _describe(self, files):
+        return (replace(file, digest="0" * 64) for file in super()._describe(files))
+
+    def _put(self, upload):
+        return replace(super()._put(upload), digest="0" * 64)
 
 
 class Down(FileDrive):
@@ -108,7 +111,7 @@ class Picky(FileDrive):
     def _put(self, upload):
         if upload.path.endswith("missing.txt"):
             raise RefusedError("drive picky: refused: bad name; see what it says")
-        super()._put(upload)
+        return super()._put(upload)
 
 
 def test_a_drive_that_holds_other_bytes_is_named_with_the_file(finished, tmp_path):
@@ -156,7 +159,7 @@ def test_a_file_that_changes_while_it_is_sent_is_named(finished, drive):
         def _put(self, upload):
             if upload.path == path:
                 upload.source.write_bytes(b"changed")
-            super()._put(upload)
+            return super()._put(upload)
 
     [loaded] = load(dock(finished, Busy("folder", drive.root)), finished.cycle)
 
@@ -195,6 +198,22 @@ def test_progress_tells_files_bytes_and_the_drive(finished, drive):
     [loaded] = load(dock(finished, drive, said=said), finished.cycle)
 
     assert said[-1].startswith(f"drive folder: {finished.cycle}: {loaded.files} of {loaded.files}")
+
+
+def test_progress_is_noted_while_files_are_on_their_way_and_at_the_end(
+    finished, drive, monkeypatch
+):
+    monkeypatch.setattr("hitscanner.pipeline.pace.EVERY_S", 0.0)
+    noted = []
+    there = replace(dock(finished, drive), note=noted.append)
+    [loaded] = load(there, finished.cycle)
+
+    counts = [note.done_bytes for note in noted]
+    assert counts == sorted(counts)
+    assert [note.state for note in noted] == ["loading"] * (len(noted) - 1) + ["verified"]
+    assert len(noted) > loaded.files
+    assert counts[0] == 0
+    assert counts[-2:] == [loaded.size_bytes] * 2
 
 
 def test_every_fault_of_a_drive_is_worth_another_try():

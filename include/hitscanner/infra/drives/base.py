@@ -70,6 +70,9 @@ class RefusedError(DriveFaultError):
     cause = "refused"
 
 
+LONGEST_WORDS = 400
+"""Characters of what a drive said that are repeated."""
+
 REMEDIES: dict[type[DriveFaultError], str] = {
     UnreachableError: "check the network and the drive; the next run goes on where this ended",
     CredentialsError: "renew its credentials, then run load again",
@@ -86,7 +89,9 @@ def fault(kind: type[DriveFaultError], drive: str, words: str) -> DriveFaultErro
     >>> print(fault(DriveFullError, "cloud", "quota exceeded"))
     drive cloud: full: quota exceeded; free some space there or buy more, then run load again
     """
-    said = " ".join(words.split())[:300]
+    said = " ".join(words.split())
+    if len(said) > LONGEST_WORDS:  # the kind of the error often stands at the end
+        said = f"{said[: LONGEST_WORDS // 2]} … {said[-LONGEST_WORDS // 2 :]}"
     return kind(f"drive {drive}: {kind.cause}: {said}; {REMEDIES[kind]}")
 
 
@@ -119,8 +124,17 @@ class Drive(Protocol):
         """Of its checksums; a name of `digests.HASHERS`."""
         ...
 
-    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
-        """Copy files, several at once; give each when it arrived, then raise what went wrong."""
+    @property
+    def may_hold_twins(self) -> bool:
+        """Whether one path can name several files there."""
+        ...
+
+    def put(self, uploads: Sequence[Upload]) -> Iterator[RemoteFile]:
+        """
+        Copy files, several at once; give each as the drive describes it when it has arrived.
+
+        When all have ended, what went wrong is raised.
+        """
         ...
 
     def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
@@ -137,10 +151,10 @@ class Drive(Protocol):
 
 
 def in_parallel(
-    send: Callable[[Upload], object], uploads: Sequence[Upload], transfers: int
-) -> Iterator[Upload]:
+    send: Callable[[Upload], RemoteFile], uploads: Sequence[Upload], transfers: int
+) -> Iterator[RemoteFile]:
     """
-    Give each of *uploads* as soon as *send* has sent it, *transfers* at a time.
+    Give what *send* gives for each of *uploads* as soon as it has sent it, *transfers* at a time.
 
     A file that fails leaves the others alone; the first failure is raised when they have ended.
     A failure that ends all (no credentials, no room) lets nothing more begin.
@@ -148,25 +162,22 @@ def in_parallel(
     first: Exception | None = None
     is_over = Event()
 
-    def attempt(upload: Upload) -> bool:
-        if not is_over.is_set():
-            send(upload)
-            return True
-        return False
+    def attempt(upload: Upload) -> RemoteFile | None:
+        return None if is_over.is_set() else send(upload)
 
     with ThreadPoolExecutor(transfers) as pool:
-        waiting = {pool.submit(attempt, upload): upload for upload in uploads}
+        waiting = [pool.submit(attempt, upload) for upload in uploads]
         try:
             for future in as_completed(waiting):
                 try:
-                    has_arrived = future.result()
+                    arrived = future.result()
                 except Exception as error:  # noqa: BLE001 raised below, when the others ended
                     first = first or error
                     if not isinstance(error, DriveFaultError) or error.ends_all:
                         is_over.set()
                 else:
-                    if has_arrived:
-                        yield waiting[future]
+                    if arrived:
+                        yield arrived
         finally:
             is_over.set()
     if first:

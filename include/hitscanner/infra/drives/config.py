@@ -15,6 +15,7 @@ from hitscanner.infra.drives.base import Drive, DriveError
 from hitscanner.infra.drives.connections import Connections, from_extra
 from hitscanner.infra.drives.folder import FileDrive
 from hitscanner.infra.drives.rclone import RcloneDrive, check_rclone
+from hitscanner.infra.drives.throttle import Throttle
 
 if TYPE_CHECKING:
     from requests import Session
@@ -33,6 +34,14 @@ class _Entry(BaseModel, ABC):
     transfers: int = Field(default=4, ge=1, le=64)
     """Files on their way at once."""
 
+    max_mb_per_s: float | None = Field(default=None, gt=0)
+    """Megabytes (10^6 bytes) a second that may be sent, over all its files; None is no limit."""
+
+    @property
+    def throttle(self) -> Throttle:
+        """What keeps to the limit."""
+        return Throttle(self.max_mb_per_s)
+
     @abstractmethod
     def open(self, connections: Connections, scratch: Path) -> Drive:
         """Open the drive; *scratch* keeps what must survive a killed process."""
@@ -46,7 +55,7 @@ class FolderEntry(_Entry):
 
     def open(self, connections: Connections, scratch: Path) -> Drive:
         """Open the folder; it may not exist yet."""
-        return FileDrive(self.name, self.path, self.transfers)
+        return FileDrive(self.name, self.path, self.transfers, self.throttle)
 
 
 class BucketEntry(_Entry):
@@ -60,11 +69,12 @@ class BucketEntry(_Entry):
 
     def open(self, connections: Connections, scratch: Path) -> Drive:
         """Open the bucket with the connection's credentials."""
-        from hitscanner.infra.drives.gcs import open_bucket
+        from hitscanner.infra.drives.gcs import BucketDrive, open_client
 
         credentials = _google(connections, self.connection)
-        return open_bucket(
-            self.name, credentials, self.bucket, self.folder, self.transfers, self.endpoint
+        client = open_client(credentials, self.endpoint)
+        return BucketDrive(
+            self.name, client, self.bucket, self.folder, self.transfers, self.throttle
         )
 
 
@@ -85,7 +95,9 @@ class GoogleDriveEntry(_Entry):
 
         session = _session(_google(connections, self.connection))
         api = Api(self.name, session, self.endpoint)
-        return GoogleDrive(api, scratch / self.name, self.folder_id, self.transfers)
+        return GoogleDrive(
+            api, scratch / self.name, self.folder_id, self.transfers, throttle=self.throttle
+        )
 
 
 class RcloneEntry(_Entry):
@@ -99,7 +111,7 @@ class RcloneEntry(_Entry):
         """Open the remote by the configuration file that the connection gives."""
         check_rclone("rclone")
         config = connections.rclone(self.connection, scratch / self.name)
-        return RcloneDrive(self.name, self.remote, config, self.transfers)
+        return RcloneDrive(self.name, self.remote, config, self.transfers, self.max_mb_per_s)
 
 
 Entry = Annotated[

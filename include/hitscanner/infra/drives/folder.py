@@ -16,6 +16,7 @@ from hitscanner.infra.drives.base import (
     fault,
     in_parallel,
 )
+from hitscanner.infra.drives.throttle import Throttle
 from hitscanner.infra.files import copy_whole
 
 KINDS = {
@@ -36,14 +37,16 @@ class FileDrive:
     """Any mounted folder; every checksum is read back from it."""
 
     algorithm = "sha256"
+    may_hold_twins = False
 
-    def __init__(self, name: str, root: Path, transfers: int = 2):
+    def __init__(self, name: str, root: Path, transfers: int = 2, throttle: Throttle | None = None):
         self.name = name
         self.root = root
         self.transfers = transfers
+        self.throttle = throttle or Throttle()
 
-    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
-        """Copy files; each appears by rename, when it is whole."""
+    def put(self, uploads: Sequence[Upload]) -> Iterator[RemoteFile]:
+        """Copy files; each appears by rename, when it is whole, and is read back."""
         return in_parallel(self._put, uploads, self.transfers)
 
     def stat(self, paths: Sequence[str]) -> Iterator[RemoteFile]:
@@ -62,9 +65,11 @@ class FileDrive:
         with self._faults():
             (self.root / path).unlink(missing_ok=True)
 
-    def _put(self, upload: Upload) -> None:
+    def _put(self, upload: Upload) -> RemoteFile:
         with self._faults():
-            copy_whole(upload.source, self.root / upload.path)
+            there = self.root / upload.path
+            copy_whole(upload.source, there, self.throttle.open)
+            return RemoteFile(upload.path, digest_of(there, self.algorithm))
 
     def _describe(self, files: Iterable[Path]) -> Iterator[RemoteFile]:
         for file in files:

@@ -18,6 +18,7 @@ from hitscanner.infra.drives.base import (
     in_parallel,
 )
 from hitscanner.infra.drives.connections import from_extra
+from hitscanner.infra.drives.throttle import Throttle
 
 PATIENCE_S = 300.0
 """How long the client tries again on 429, 5xx and lost connections, with back-off."""
@@ -32,17 +33,25 @@ class BucketDrive:
     """A bucket, or a folder of one; each object's MD5 is the bucket's own."""
 
     algorithm = "md5"
+    may_hold_twins = False
 
     def __init__(
-        self, name: str, client: Any, bucket: str, folder: str = "", transfers: int = 4
+        self,
+        name: str,
+        client: Any,
+        bucket: str,
+        folder: str = "",
+        transfers: int = 4,
+        throttle: Throttle | None = None,
     ) -> None:
         self.name = name
         self.client = client
         self.bucket = client.bucket(bucket)
         self.prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
         self.transfers = transfers
+        self.throttle = throttle or Throttle()
 
-    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
+    def put(self, uploads: Sequence[Upload]) -> Iterator[RemoteFile]:
         """Copy files; an object appears when it is whole."""
         return in_parallel(self._put, uploads, self.transfers)
 
@@ -71,17 +80,20 @@ class BucketDrive:
             except absent:
                 return
 
-    def _put(self, upload: Upload) -> None:
-        with self._faults():
-            is_small = upload.source.stat().st_size <= CHUNK_BYTES
+    def _put(self, upload: Upload) -> RemoteFile:
+        size_bytes = upload.source.stat().st_size
+        with self._faults(), self.throttle.open(upload.source) as data:
+            is_small = size_bytes <= CHUNK_BYTES
             chunk_size = None if is_small else CHUNK_BYTES
             blob = self.bucket.blob(self.prefix + upload.path, chunk_size=chunk_size)
-            blob.upload_from_filename(
-                str(upload.source),
+            blob.upload_from_file(
+                data,
+                size=size_bytes,
                 content_type="application/octet-stream",
-                checksum=None,  # the bucket's own is compared when all are there
+                checksum=None,  # the bucket's own, of what it has stored, is in its answer
                 **self._patience(),
             )
+            return self._describe(blob)
 
     def _describe(self, blob: Any) -> RemoteFile:
         digest = base64.b64decode(blob.md5_hash).hex() if blob.md5_hash else None
@@ -108,23 +120,20 @@ class BucketDrive:
             raise fault(RefusedError, self.name, str(error)) from error
 
 
-def open_bucket(
-    name: str, credentials: Any, bucket: str, folder: str, transfers: int, endpoint: str | None
-) -> BucketDrive:
+def open_client(credentials: Any, endpoint: str | None) -> Any:
     """
-    Open a bucket; *credentials* None means anonymous, *endpoint* another server than Google's.
+    Make Google's client; *credentials* None means anonymous, *endpoint* another than Google's.
 
     Raises:
         DriveError: when Google's client is not installed.
     """
     storage = from_extra("google.cloud.storage")
     anonymous = from_extra("google.auth.credentials").AnonymousCredentials
-    client = storage.Client(
+    return storage.Client(
         project=getattr(credentials, "project_id", None) or "hitscanner",
         credentials=credentials or anonymous(),
         client_options={"api_endpoint": endpoint} if endpoint else None,
     )
-    return BucketDrive(name, client, bucket, folder, transfers)
 
 
 def auth_meaning(words: str) -> type[DriveFaultError]:

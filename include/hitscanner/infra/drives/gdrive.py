@@ -14,6 +14,7 @@ from typing import Any
 from hitscanner.infra.drives.base import RefusedError, RemoteFile, Upload, fault, in_parallel
 from hitscanner.infra.drives.gdrive_api import FIELDS, FOLDER, SHARED, Api, quoted
 from hitscanner.infra.drives.gdrive_upload import CHUNK_BYTES, ResumableUpload
+from hitscanner.infra.drives.throttle import Throttle
 
 PARENTS_PER_QUERY = 40
 """Folders whose children are asked for at once; a query has a longest length."""
@@ -26,6 +27,7 @@ class GoogleDrive:
     """Files below one folder of Google Drive; each file's MD5 is the drive's own."""
 
     algorithm = "md5"
+    may_hold_twins = True
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class GoogleDrive:
         folder_id: str = "root",
         transfers: int = 2,
         chunk_bytes: int = CHUNK_BYTES,
+        throttle: Throttle | None = None,
     ) -> None:
         self.name = api.drive
         self.api = api
@@ -41,10 +44,11 @@ class GoogleDrive:
         self.root = folder_id
         self.transfers = transfers
         self.chunk_bytes = chunk_bytes
+        self.throttle = throttle or Throttle()
         self._folders: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
+    def put(self, uploads: Sequence[Upload]) -> Iterator[RemoteFile]:
         """Copy files; a file appears, or changes, when it is whole."""
         return in_parallel(self._put, uploads, self.transfers)
 
@@ -71,7 +75,7 @@ class GoogleDrive:
         for file in self._named(path):
             self._remove(file)
 
-    def _put(self, upload: Upload) -> None:
+    def _put(self, upload: Upload) -> RemoteFile:
         place = PurePosixPath(upload.path)
         parent = self._folder(place.parent)
         found = self._in(parent, place.name, is_folder=False)
@@ -79,7 +83,9 @@ class GoogleDrive:
         if not found:
             metadata |= {"name": place.name, "parents": [parent]}
         file_id = found[0]["id"] if found else None
-        sending = ResumableUpload(self.api, upload, metadata, file_id, self.notes, self.chunk_bytes)
+        sending = ResumableUpload(
+            self.api, upload, metadata, file_id, self.notes, self.chunk_bytes, self.throttle
+        )
         try:
             kept = sending.send()
         except RefusedError:
@@ -88,6 +94,7 @@ class GoogleDrive:
         for twin in self._in(parent, place.name, is_folder=False) if found else ():
             if twin["id"] != kept["id"]:
                 self._remove(twin)
+        return _describe(upload.path, kept)
 
     def _folder(self, path: PurePosixPath) -> str:
         """Find or create a folder; one thread at a time, so that none is created twice."""

@@ -8,6 +8,7 @@ import requests
 
 from hitscanner.infra.drives.base import RefusedError, Upload, fault
 from hitscanner.infra.drives.gdrive_api import FIELDS, SHARED, Api, TryLaterError
+from hitscanner.infra.drives.throttle import Throttle
 from hitscanner.infra.files import sha256_hex, write_whole
 
 CHUNK_BYTES = 8 << 20
@@ -36,6 +37,7 @@ class ResumableUpload:
     """Folder in which the addresses of unfinished uploads are kept from other eyes."""
 
     chunk_bytes: int = CHUNK_BYTES
+    throttle: Throttle = field(default_factory=Throttle)
     position: int | None = field(default=0, init=False)
     """Bytes the drive has; None when it must be asked."""
 
@@ -103,7 +105,7 @@ class ResumableUpload:
                 return answer
             self.position = _received_bytes(answer)
         begin, self.position = self.position, None
-        with self.upload.source.open("rb") as data:
+        with self.throttle.open(self.upload.source) as data:
             data.seek(begin)
             piece = data.read(self.chunk_bytes)
         if not piece and size_bytes:

@@ -1,12 +1,16 @@
 """Any drive that rclone knows (S3, OneDrive, Dropbox, WebDAV, SFTP, …), by running rclone."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay
+from tenacity.wait import wait_random_exponential
 
 from hitscanner.infra.digests import HASHERS
 from hitscanner.infra.drives.base import (
@@ -28,21 +32,29 @@ ABSENT = (3, 4)
 NO_DIGEST = ("UNSUPPORTED", "ERROR")
 """What `hashsum` prints for a file without a checksum."""
 
+SAME = re.compile(r"(?P<algorithm>\w+) = (?P<digest>[0-9a-f]+) OK")
+"""What rclone logs of a file whose checksum, as the remote gives it, is that of what was sent."""
+
 COMMON = (
-    "--retries=3",
+    "--retries=1",  # a retry of rclone's would send all files again; ours sends the rest
     "--low-level-retries=8",
-    "--retries-sleep=5s",
     "--contimeout=15s",
     "--timeout=90s",
     "--use-json-log",
 )
-"""A cut of a minute is waited for; a connection that says nothing for longer is given up."""
+"""A connection that says nothing for a minute is waited for, one that is silent longer given up."""
+
+PATIENCE_S = 300.0
+"""How long a drive that cannot be reached is tried again, with back-off."""
 
 WORDS: tuple[tuple[type[DriveFaultError], tuple[str, ...]], ...] = (
     (ClockError, ("requesttimetooskewed", "clock skew", "check your iat")),
     (
         DriveFullError,
-        ("quota", "no space left", "insufficient storage", "insufficient space", "507 "),
+        (
+            "quota", "no space left", "insufficient storage", "insufficient space", "507 ",
+            "remaining disk space", "storagefull", "storage full", "cap exceeded", "disk full",
+        ),
     ),
     (
         CredentialsError,
@@ -58,7 +70,7 @@ WORDS: tuple[tuple[type[DriveFaultError], tuple[str, ...]], ...] = (
             "connection refused", "no such host", "timeout", "network is unreachable", "eof",
             "connection reset", "broken pipe", "no route to host", "too many requests",
             "bad gateway", "service unavailable", "internal server error", "connection lost",
-            "couldn't connect", "slow down", "slowdown",
+            "couldn't connect", "slow down", "slowdown", "internalerror", "deadline exceeded",
         ),
     ),
 )  # fmt: skip
@@ -90,23 +102,34 @@ class RcloneDrive:
     """The configuration file; only its path is on a command line."""
 
     transfers: int = 4
+    max_mb_per_s: float | None = None
     program: str = "rclone"
     options: tuple[str, ...] = COMMON
+    patience_s: float = PATIENCE_S
 
     @cached_property
+    def _about(self) -> dict[str, Any]:
+        """What rclone says that the remote can do."""
+        found: dict[str, Any] = json.loads(self._run("backend", "features", self._at("")) or "{}")
+        return found
+
+    @property
     def own_algorithm(self) -> str | None:
-        """Best checksum that the remote computes itself, or None."""
-        features = json.loads(self._run("backend", "features", self._at("")) or "{}")
-        hashes = features.get("Hashes") or ()
-        return next((name for name in HASHERS if name in hashes), None)
+        """The checksum that the remote computes itself and rclone compares, or None."""
+        return next((name for name in self._about.get("Hashes") or () if name in HASHERS), None)
+
+    @property
+    def may_hold_twins(self) -> bool:
+        """Whether one path can name several files there."""
+        return bool(self._about.get("Features", {}).get("DuplicateFiles"))
 
     @property
     def algorithm(self) -> str:
         """As the remote computes it, else SHA-256 of what is read back."""
         return self.own_algorithm or "sha256"
 
-    def put(self, uploads: Sequence[Upload]) -> Iterator[Upload]:
-        """Copy files, those of one local tree by one rclone."""
+    def put(self, uploads: Sequence[Upload]) -> Iterator[RemoteFile]:
+        """Copy files, those of one local tree by one rclone, which names their checksums there."""
         for root, several in _by_root(uploads).items():
             yield from self._copy(root, several)
 
@@ -125,25 +148,36 @@ class RcloneDrive:
         if [*self.stat([path])]:  # deletefile of a missing file fails as any failure
             self._run("deletefile", self._at(path))
 
-    def _copy(self, root: Path | None, uploads: Sequence[Upload]) -> Iterator[Upload]:
+    def _copy(self, root: Path | None, uploads: Sequence[Upload]) -> Iterator[RemoteFile]:
         if root is None:
             for upload in uploads:
                 self._run("copyto", "--ignore-times", str(upload.source), self._at(upload.path))
-                yield upload
+                yield RemoteFile(upload.path, None)
             return
-        waiting = {upload.path: upload for upload in uploads}
+        waiting = {upload.path for upload in uploads}
+        for attempt in self._patiently():
+            with attempt:
+                yield from self._copy_tree(root, waiting)
+
+    def _copy_tree(self, root: Path, waiting: set[str]) -> Iterator[RemoteFile]:
+        """Copy what of *waiting* has not arrived; take each from it when it has."""
+        digests: dict[str, str] = {}
+        limit_bytes = int((self.max_mb_per_s or 0) * 1e6)
         arguments = (
+            f"--bwlimit={limit_bytes}B",
             # what is sent was found to differ, and a remote without checksums would compare sizes
-            *("copy", str(root), self._at(""), "--files-from-raw=-", "--no-traverse", "-v"),
+            *("copy", str(root), self._at(""), "--files-from-raw=-", "--no-traverse", "-vv"),
             *("--checksum" if self.own_algorithm else "--ignore-times", "--stats=0"),
-            "--ignore-checksum",  # after each file: all are compared when all are there
             *(f"--transfers={self.transfers}", f"--checkers={self.transfers}"),
         )
-        for line in self._talk(arguments, "".join(f"{path}\n" for path in waiting)):
-            path = line.get("object", "")
-            if path in waiting and "Copied" in line.get("msg", ""):
-                yield waiting.pop(path)
-        yield from waiting.values()
+        for line in self._talk(arguments, "".join(f"{path}\n" for path in sorted(waiting))):
+            path, words = line.get("object", ""), line.get("msg", "")
+            same = SAME.fullmatch(words)
+            if same and same["algorithm"] == self.own_algorithm:
+                digests[path] = same["digest"]
+            if path in waiting and words.startswith("Copied"):
+                waiting.remove(path)
+                yield RemoteFile(path, digests.pop(path, None))
 
     def _describe(self, which: str, text: str) -> Iterator[RemoteFile]:
         """
@@ -169,8 +203,22 @@ class RcloneDrive:
         parts = self.remote if self.remote.endswith((":", "/")) else f"{self.remote}/"
         return f"{parts}{path}" if path else self.remote
 
+    def _patiently(self) -> Retrying:
+        """Try again, for at most `patience_s`, while the drive cannot be reached."""
+        return Retrying(
+            retry=retry_if_exception_type(UnreachableError),
+            wait=wait_random_exponential(multiplier=0.5, max=15.0),
+            stop=stop_after_delay(self.patience_s),
+            reraise=True,
+        )
+
     def _run(self, *arguments: str, allowed: tuple[int, ...] = (), text: str = "") -> str | None:
         """Give what rclone prints; None when it ends with a code of *allowed*."""
+        return self._patiently()(self._run_once, arguments, allowed, text)
+
+    def _run_once(
+        self, arguments: Sequence[str], allowed: tuple[int, ...], text: str
+    ) -> str | None:
         ended = subprocess.run(
             self._command(arguments), input=text, capture_output=True, text=True, check=False
         )
@@ -204,12 +252,16 @@ class RcloneDrive:
                 child.terminate()
                 raise
         if child.returncode:
-            raise self._fault(faults[-1] if faults else f"exit {child.returncode}")
+            raise self._fault(faults or [f"exit {child.returncode}"])
 
     def _command(self, arguments: Sequence[str]) -> Sequence[str]:
         return (self.program, f"--config={self.config}", *self.options, *arguments)
 
-    def _fault(self, words: str) -> DriveFaultError:
+    def _fault(self, lines: Sequence[str]) -> DriveFaultError:
+        """Name what went wrong by the line whose meaning is surest."""
+        kinds = [kind for kind, _ in WORDS]
+        ranks = {words: kinds.index(m) for words in lines if (m := meaning(words)) in kinds}
+        words = min(ranks, key=ranks.__getitem__) if ranks else lines[-1]
         return fault(meaning(words), self.name, words)
 
 
@@ -259,7 +311,6 @@ def _words(event: dict[str, Any]) -> str:
     return ": ".join(str(event[key]) for key in ("object", "msg") if event.get(key))
 
 
-def _said(lines: Sequence[str]) -> str:
+def _said(lines: Sequence[str]) -> Sequence[str]:
     events = [_event(line) for line in lines if line.strip()]
-    worst = [_words(e) for e in events if e.get("level") != "warning"]
-    return worst[-1] if worst else "no message"
+    return [_words(e) for e in events if e.get("level") != "warning"] or ["no message"]
