@@ -5,97 +5,27 @@ Nothing here raises for what is wrong with a host: that is in its row.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
-from hitscanner.domain.inventory import Inventory
 from hitscanner.errors import HitscannerError, UsageError
 from hitscanner.infra.remote import ConnectionLostError, Remote, RemoteError
 from hitscanner.provision import removal
 from hitscanner.provision.apply import StepError, Work, apply_plan
-from hitscanner.provision.bundle import Bundle, read_bundle
 from hitscanner.provision.causes import by_name
-from hitscanner.provision.desired import (
-    Desired,
-    Registry,
-    Surroundings,
-    desired_host,
-    is_address,
-)
-from hitscanner.provision.facts import ClusterFacts, Facts, gather, gather_cluster
+from hitscanner.provision.desired import Desired
+from hitscanner.provision.facts import ClusterFacts, Facts, gather
 from hitscanner.provision.locks import LockedError, centre_lock, host_lock
 from hitscanner.provision.model import HostPlan, HostResult
-from hitscanner.provision.phases.k3s import extra_files
-from hitscanner.provision.phases.registry import docker_ca
 from hitscanner.provision.plan import plan_host
-from hitscanner.provision.shared import SharedRemote
+from hitscanner.provision.survey import Open, Site, Survey, open_survey, survey_open_host
 
-Open = Callable[[str], AbstractAsyncContextManager[Remote]]
-"""Connects to the host of that name (server or vantage point)."""
+__all__ = ["Open", "Site", "apply_hosts", "plan_hosts", "remove_hosts", "survey_host"]
 
 BACK_S = 45.0
 """How long we look for a host that vanished, to tell a restart from a cut."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """The centre: the inventory, the way to the hosts, and the folders that matter."""
-
-    inventory: Inventory
-    open: Open
-    bundle: Path
-    """Folder with k3s-ARCH, images/ and SHA256SUMS."""
-
-    locks: Path
-    """Folder of the centre's locks, one file per host."""
-
-    actor: str = "hitscanner"
-    """Who runs this, for the one that finds a lock taken."""
-
-    parallel: int = 8
-    deadline_s: float = 600.0
-    """Per host."""
-
-    say: Callable[[str, str], None] = lambda _host, _line: None
-    """Told of each change as it begins: host, line."""
-
-
-@dataclass
-class Survey:
-    """What one run knows beside its hosts: the server, the cluster, the bundle, who is who."""
-
-    site: Site
-    around: Surroundings
-    server: Remote | None = None
-    """Open for the whole run; None where it cannot be reached."""
-
-    server_error: RemoteError | None = None
-    machine_ids: dict[str, str] = field(default_factory=dict)
-    works: dict[str, Work] = field(default_factory=dict)
-
-    def desired(self, name: str) -> Desired:
-        """Say what the inventory wants of a host, with all that is known of the others."""
-        return desired_host(self.site.inventory, name, self.around)
-
-    def with_identity(self, desired: Desired, facts: Facts) -> Desired:
-        """Add the machine ids of the others; the first host of a run with an id keeps it."""
-        known = {node.machine_id: node.name for node in desired.cluster.nodes if node.machine_id}
-        twin = self.machine_ids.setdefault(facts.machine_id, desired.name)
-        return replace(desired, machine_ids={facts.machine_id: twin} | known)
-
-    async def look(self, remote: Remote, name: str) -> tuple[Desired, Facts]:
-        """Gather the facts of a host, and what is wanted of it in their light."""
-        desired = self.desired(name)
-        more = extra_files(desired)
-        if desired.registry:
-            more.append(docker_ca(desired.registry.name))
-        server = desired.server_address if desired.role == "agent" else None
-        facts = await gather(remote, server, more)
-        return self.with_identity(desired, facts), facts
 
 
 async def plan_hosts(
@@ -173,17 +103,15 @@ async def survey_host(
     Raises:
         RemoteError: when the host cannot be worked on.
     """
-    around = Surroundings(
-        _bundle_if_there(site), _registry(site), cluster, await _resolve(site.inventory)
-    )
-    desired, facts = await Survey(site, around).look(remote, name)
+    survey = await survey_open_host(site, cluster)
+    desired, facts = await survey.look(remote, name)
     return desired, facts, plan_host(desired, facts)
 
 
 async def _forget(site: Site, names: Sequence[str]) -> list[HostResult]:
     """Delete the nodes of hosts that nobody can reach; what is on them stays there."""
     async with AsyncExitStack() as stack:
-        survey = await _survey(site, stack)
+        survey = await open_survey(site, stack)
         results = []
         for name in names:
             plan = removal.plan_removal(survey.desired(name), None)
@@ -198,23 +126,6 @@ async def _forget(site: Site, names: Sequence[str]) -> list[HostResult]:
         return results
 
 
-async def _survey(site: Site, stack: AsyncExitStack) -> Survey:
-    """Open the server for the run and ask what nodes there are; it may not be there yet."""
-    if site.inventory.server is None:
-        raise UsageError(f"{site.inventory.source}: a cluster needs a server; add [server]")
-    bundle, resolved = _bundle_if_there(site), await _resolve(site.inventory)
-    survey = Survey(site, Surroundings(bundle, _registry(site), resolved=resolved))
-    try:
-        server = await stack.enter_async_context(site.open(site.inventory.server.name))
-        survey.server = SharedRemote(server)
-        cluster = await gather_cluster(survey.server)
-    except RemoteError as error:
-        survey.server, survey.server_error = None, error
-        return survey
-    survey.around = replace(survey.around, cluster=cluster)
-    return survey
-
-
 Task = Callable[[Survey, str, Remote], Awaitable[HostResult]]
 
 
@@ -224,7 +135,7 @@ async def _each(
     """Run *task* on every host, so many at once, each by its deadline; the order is kept."""
     slots = asyncio.Semaphore(site.parallel)
     async with AsyncExitStack() as stack:
-        survey = await _survey(site, stack)
+        survey = await open_survey(site, stack)
         for name in names:
             survey.desired(name)  # what is wrong with the inventory comes up before any work
 
@@ -331,46 +242,3 @@ def _no_server(survey: Survey, host: str) -> HostResult:
     error = survey.server_error
     what = str(error) if error else "the server is not reached"
     return HostResult(host, "refused", "server-down", by_name("server-down").remedy, what)
-
-
-def _bundle_if_there(site: Site) -> Bundle | None:
-    """No bundle, no k3s from us: hosts keep what they have, and new ones are refused."""
-    return read_bundle(site.bundle) if site.bundle.is_dir() else Bundle()
-
-
-def _registry(site: Site) -> Registry | None:
-    """
-    Read what belongs to the registry of the inventory, relative to its folder.
-
-    Raises:
-        UsageError: when a file of it is missing or not USER:PASSWORD.
-    """
-    platform = site.inventory.platform
-    if platform.registry is None:
-        return None
-    folder = Path(site.inventory.source).parent
-    try:
-        ca = (folder / platform.registry_ca).read_bytes() if platform.registry_ca else None
-        text = (folder / platform.registry_auth).read_text() if platform.registry_auth else ""
-    except OSError as error:
-        raise UsageError(f"registry: {error.filename}: {error.strerror}; put it there") from None
-    user, colon, password = text.strip().partition(":")
-    if text and not (user and colon and password):
-        raise UsageError(f"{folder / str(platform.registry_auth)}: write USER:PASSWORD into it")
-    return Registry(platform.registry, ca, (user, password) if text else None)
-
-
-async def _resolve(inventory: Inventory) -> dict[str, str]:
-    """Look up the host names of the inventory; one that does not resolve is left out."""
-    hosts = (*([inventory.server] if inventory.server else []), *inventory.vantage_points)
-    names = [str(host.address) for host in hosts if host.address and not is_address(host.address)]
-    loop = asyncio.get_running_loop()
-
-    async def look_up(name: str) -> tuple[str, str]:
-        try:
-            found = await loop.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)
-        except OSError:
-            return name, name
-        return name, min(str(info[4][0]) for info in found)
-
-    return dict(await asyncio.gather(*map(look_up, names)))

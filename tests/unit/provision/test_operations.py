@@ -12,7 +12,7 @@ from hitscanner.domain.inventory import Inventory, Server, VantagePoint
 from hitscanner.errors import UsageError
 from hitscanner.infra.remote import ConnectionLostError, Done, RemoteError, UnreachableError
 from hitscanner.infra.ssh import LocalRemote
-from hitscanner.provision import operations
+from hitscanner.provision import operations, survey
 from hitscanner.provision.facts import ClusterFacts, Facts, NodeFact
 from hitscanner.provision.locks import LockedError, centre_lock, host_lock
 from hitscanner.provision.model import HostPlan, HostResult
@@ -51,7 +51,8 @@ def facts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Facts]:
         return ClusterFacts(is_up=True)
 
     monkeypatch.setattr(operations, "gather", gather)
-    monkeypatch.setattr(operations, "gather_cluster", cluster)
+    monkeypatch.setattr(survey, "gather", gather)
+    monkeypatch.setattr(survey, "gather_cluster", cluster)
     monkeypatch.setattr(operations, "BACK_S", 0.2)
     return found
 
@@ -129,7 +130,7 @@ def test_a_node_of_the_cluster_keeps_its_machine_id_before_a_newcomer(
     async def cluster(_: Any) -> ClusterFacts:
         return ClusterFacts(is_up=True, nodes=(node,))
 
-    monkeypatch.setattr(operations, "gather_cluster", cluster)
+    monkeypatch.setattr(survey, "gather_cluster", cluster)
 
     plans = asyncio.run(plan_hosts(site(tmp_path, *fleet()), ["de-0001", "us-0001"]))
 
@@ -269,7 +270,7 @@ def with_node(monkeypatch: pytest.MonkeyPatch) -> None:
     async def cluster(_: Any) -> ClusterFacts:
         return ClusterFacts(is_up=True, nodes=(node,))
 
-    monkeypatch.setattr(operations, "gather_cluster", cluster)
+    monkeypatch.setattr(survey, "gather_cluster", cluster)
 
 
 def test_a_second_run_of_this_centre_is_refused_with_who_is_at_work(
