@@ -98,6 +98,8 @@ format: ## Format Python and Rust
 lock: ## Resolve the dependencies anew
 	uv pip compile pyproject.toml $(LOCK) -o requirements.lock
 	uv pip compile pyproject.toml --extra dev $(LOCK) -c requirements.lock -o requirements-dev.lock
+	cp requirements.lock requirements-cluster.lock  # preferred, not demanded: its login manager needs an older dateutil
+	uv pip compile pyproject.toml --extra cluster $(filter-out --upgrade,$(LOCK)) -o requirements-cluster.lock
 LOCK := --generate-hashes --no-emit-index-url --no-annotate --universal --python-version 3.11 \
 	--custom-compile-command 'make lock' --upgrade --quiet
 

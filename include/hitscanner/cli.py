@@ -12,10 +12,12 @@ from hitscanner.commands import (
     drives,
     fleet,
     here,
+    images,
     importing,
     look,
     measure,
     platform,
+    registry,
 )
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator.cli import app as simulator
@@ -40,7 +42,9 @@ app.add_typer(look.cycles, name="cycles")
 app.add_typer(look.inventory, name="inventory")
 app.add_typer(fleet.app, name="fleet")
 simulator.command("rehearse")(here.demo)
+app.add_typer(images.app, name="images")
 app.add_typer(platform.app, name="platform")
+app.add_typer(registry.app, name="registry")
 app.add_typer(simulator, name="simulator")
 app.add_typer(drives.app, name="drives")
 app.add_typer(look.lists, name="lists")

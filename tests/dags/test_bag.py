@@ -16,6 +16,7 @@ DAGS = (
     "label_nodes",
     "load",
     "provision_platform",
+    "provision_registry",
     "prune",
     "remove_agent",
     "stop_probing",

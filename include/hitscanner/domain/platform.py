@@ -84,6 +84,11 @@ class Platform(BaseModel):
         description="host, or host:port, of the registry of our images",
         examples=["registry.example.net"],
     )
+    registry_host: str | None = Field(
+        default=None,
+        description="the bastion or other host on which provision_registry installs Harbor",
+        examples=["registry"],
+    )
     registry_ca: Path | None = Field(
         default=None,
         description="the file with the certificate that the registry's is signed by",
