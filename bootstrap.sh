@@ -15,8 +15,9 @@ Commands:
               --min-vp-ratio R     publish only if this share of vantage points is whole
               --json               end with one JSON object
   local     the same, staying up: Airflow on 127.0.0.1   [--port N]
-  cluster   set up the k3s server of $HITSCANNER_HOME/inventory.toml, here or over SSH, and say
-            how hosts join it; a second time changes nothing
+  cluster   set up the k3s server of $HITSCANNER_HOME/inventory.toml, here or over SSH, and, where
+            the inventory names a registry, our images in it and by Helm all up to Airflow; say
+            how hosts join; a second time changes nothing
               --json               end with one JSON object
   setup     install what is missing and build, nothing else   [--dev]
   down      remove what the others made: Airflow, the simulated Internet, the k3s server
@@ -24,7 +25,7 @@ Commands:
 Options of every command:
   --dry-run      print the steps and what each would do
   --only STEP    do one step: packages | venv | transform
-                 of cluster: preflight | packages | venv | server
+                 of cluster: preflight | packages | venv | server | images | platform
   --help
 
 Exit codes: 0 done, 1 bad input or missing tool, 2 done in part, 3 failed
@@ -251,6 +252,8 @@ preflight
 packages
 venv
 server
+images
+platform
 '
 
 cluster_command() {
@@ -316,15 +319,66 @@ cluster_server() {
         say "would run: hitscanner fleet apply --hosts server"
         return 0
     fi
+    json=$JSON
+    if has_registry; then json=''; fi # the last step's object is the result
     # shellcheck disable=SC2086 # options that may be absent
-    "$VENV/bin/hitscanner" fleet apply --hosts server ${DRY_RUN:+--dry-run} $JSON || {
+    "$VENV/bin/hitscanner" fleet apply --hosts server ${DRY_RUN:+--dry-run} $json || {
         code=$?
         say "the server is not up; its line above has the cause and the remedy (docs/runbook.md)"
         exit "$code"
     }
 }
 
+# Without a registry the server alone is set up, and Airflow runs beside it (hitscanner local).
+has_registry() { grep -q '^registry *=' "$HOME_OF_FLEET/inventory.toml" 2>/dev/null; }
+
+# Built once; afterwards by `--only images`, or by hitscanner images build|push.
+cluster_images() {
+    has_registry || return 0
+    if [ -z "$ONLY" ] && [ -f "$HOME_OF_FLEET/cluster/images.json" ]; then return 0; fi
+    have buildah || [ -n "$DRY_RUN" ] || die "buildah is missing; run: apt-get install buildah"
+    for verb in build push; do
+        change "$VENV/bin/hitscanner" images "$verb" ||
+            die "the images could not be made ($verb); the reason is above"
+    done
+}
+
+cluster_platform() {
+    has_registry || return 0
+    verb=apply
+    [ -z "$DRY_RUN" ] || verb=plan
+    if [ -n "$DRY_RUN" ] && ! { [ -x "$VENV/bin/hitscanner" ] &&
+        [ -f "$HOME_OF_FLEET/cluster/kubeconfig" ] && [ -f "$HOME_OF_FLEET/cluster/images.json" ]; }; then
+        say "would run: hitscanner platform apply (what it changes is known once server and images are there)"
+        return 0
+    fi
+    # shellcheck disable=SC2086 # an option that may be absent
+    "$VENV/bin/hitscanner" platform "$verb" $JSON || {
+        code=$?
+        say "not all is installed; the release's line above has the cause; run this again then"
+        exit "$code"
+    }
+}
+
+cluster_next_with_airflow() {
+    kubectl="k3s kubectl --kubeconfig $HOME_OF_FLEET/cluster/kubeconfig -n airflow"
+    host=$(sed -n 's/^web_host *= *"\(.*\)".*/\1/p' "$HOME_OF_FLEET/inventory.toml")
+    if [ -n "$host" ]; then
+        say "Airflow is up: https://$host"
+    else
+        say "Airflow is up: http://127.0.0.1:8080 while this runs:"
+        say "  $kubectl port-forward service/airflow-api-server 8080"
+    fi
+    say "user admin, password: $kubectl get secret hitscanner-admin -o jsonpath={.data.password} | base64 -d"
+    say "next: $kubectl exec deploy/airflow-scheduler -- airflow dags trigger join_agent --conf" \
+        "'{\"hosts\": [\"all\"], \"dry_run\": false}'"
+}
+
 cluster_next() {
+    if has_registry; then
+        cluster_next_with_airflow
+        return 0
+    fi
     say "the server is up; kubeconfig: $HOME_OF_FLEET/cluster/kubeconfig"
     say "next, with HITSCANNER_HOME=$HOME_OF_FLEET:"
     say "  $VENV/bin/hitscanner local"

@@ -129,3 +129,20 @@ def test_a_preflight_alone_touches_nothing(tmp_path):
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert before == sorted(tmp_path.rglob("*"))
+
+
+REGISTRY = SERVER + '[platform]\nregistry = "registry.example.net"\n'
+
+
+def test_images_and_airflow_are_steps_only_where_there_is_a_registry(tmp_path):
+    files = {"bundle__k3s-amd64": "", "bundle__SHA256SUMS": ""}
+    plain = prepared(tmp_path / "plain", inventory_dot_toml=SERVER, **files)
+    whole = prepared(tmp_path / "whole", inventory_dot_toml=REGISTRY, **files)
+
+    for step in ("images", "platform"):
+        without = bootstrap("cluster", "--only", step, "--dry-run", **plain)
+        with_one = bootstrap("cluster", "--only", step, "--dry-run", **whole)
+        assert (without.returncode, without.stderr) == (0, "")
+        assert with_one.returncode == 0
+        assert "would run:" in with_one.stderr
+        assert step in with_one.stderr
