@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from hitscanner.fleet.facade import Fleet
     from hitscanner.infra.remote import Remote
     from hitscanner.infra.ssh import Host
+    from hitscanner.infra.ssh_transport import SshTransport
 
 PROGRESS = "drives-progress"
 """Folder of the notes about running loads, below the scratch folder."""
@@ -261,17 +262,26 @@ class Pipeline:
         )
 
     def _transport(self, vp: VantagePoint) -> Transport:
-        if vp.transport == "local":
-            return self._local()
-        if vp.transport == "ssh":
-            return self._ssh
-        raise UsageError(
-            f"vantage point {vp.name}: transport {vp.transport} is not there yet;"
-            ' use transport = "ssh" or "local"'
-        )
+        if vp.transport == "pod":
+            return self._pod
+        return self._ssh if vp.transport == "ssh" else self._local()
 
     @cached_property
-    def _ssh(self) -> Transport:
+    def _pod(self) -> Transport:
+        """The scanner's image is the one that was pushed last, by digest."""
+        from hitscanner.infra.kube import KubeApi
+        from hitscanner.infra.pod_transport import Cluster, PodTransport
+        from hitscanner.platform.images import read_images
+
+        recorded = self.settings.cluster / "images.json"
+        image = read_images(recorded).get("scanner")
+        if image is None:
+            raise UsageError(f"{recorded} names no scanner image; hitscanner images push scanner")
+        cluster = Cluster(KubeApi(self.settings.cluster / "kubeconfig"), image)
+        return PodTransport(self._ssh, cluster)
+
+    @cached_property
+    def _ssh(self) -> "SshTransport":
         """One connection per host for as long as this object lives."""
         from hitscanner.infra.open_hosts import OpenHosts
         from hitscanner.infra.ssh_transport import SshTransport  # asyncssh costs a second

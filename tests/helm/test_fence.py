@@ -5,7 +5,18 @@ from copy import deepcopy
 import cel
 import pytest
 
-from tests.helm.pods import HOSTILE, PRIVILEGED, Pod, hostile, ours
+from hitscanner.domain.cycle import Shard
+from hitscanner.infra.shard_job import job_manifest
+from tests.helm.pods import (
+    DIGEST,
+    HOSTILE,
+    IMAGE,
+    PRIVILEGED,
+    SPOOL,
+    Pod,
+    hostile,
+    ours,
+)
 from tests.helm.rendering import Manifest, one, render
 
 POLICY = "ValidatingAdmissionPolicy"
@@ -29,6 +40,24 @@ def refusals(policy: Manifest, pod: Pod) -> list[str]:
 
 def test_our_own_pod_is_admitted(policies):
     assert refusals(one(policies, POLICY, "hitscanner-scanner-pods"), ours()) == []
+
+
+def test_the_pod_of_a_shards_job_is_let_in(policies):
+    shard = Shard("sample", "20261122T030000Z", "us-0001", "0000")
+    job = job_manifest(
+        shard,
+        namespace="hitscanner",
+        image=IMAGE + DIGEST,
+        spool=SPOOL,
+        folder=f"{SPOOL}/jobs/sample",
+        clock_offset_s=0.0,
+        deadline_s=600,
+    )
+    template = job["spec"]["template"]
+    metadata = {"name": "scan", "namespace": "hitscanner", **template["metadata"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+    assert refusals(one(policies, POLICY, "hitscanner-scanner-pods"), pod) == []
 
 
 @pytest.mark.parametrize("name", HOSTILE)

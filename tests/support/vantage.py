@@ -31,6 +31,7 @@ class FakeTransport:
 
     started: list[Shard] = field(default_factory=list)
     reports: dict[Shard, bytes] = field(default_factory=dict)
+    abandoned: list[Shard] = field(default_factory=list)
     renewed: list[tuple[str, bytes | None]] = field(default_factory=list)
     hushed: set[str] = field(default_factory=set)
     slices: dict[tuple[Shard, str], bytes] = field(default_factory=dict)
@@ -51,6 +52,9 @@ class FakeTransport:
 
     def last_words(self, vp: VantagePoint, shard: Shard) -> str:
         return "prober: no such namespace"
+
+    def abandon(self, vp: VantagePoint, shard: Shard) -> None:
+        self.abandoned.append(shard)
 
     def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
         self.renewed.append((vp.name, do_not_probe))

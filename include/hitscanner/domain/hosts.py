@@ -187,7 +187,7 @@ class VantagePoint(_KubeHost):
 
     @model_validator(mode="after")
     def _fits_transport(self) -> Self:
-        if self.transport == "ssh":
+        if self.transport != "local":
             self._check_reachable()
         if self.netns is not None and self.transport != "local":
             raise ValueError(

@@ -59,20 +59,29 @@ class SshTransport:
 
     def start(self, vp: VantagePoint, job: Job) -> None:
         """Stage *job* and start its prober, or find it running or done."""
-        folder = self.folder(job.shard)
 
         async def work(remote: Remote) -> None:
-            await self._enrol(remote, vp)
-            prober = await self._deliver(remote)
-            await remote.put(f"{self.spool}/dnp.txt", job.do_not_probe)
-            await remote.put(f"{folder}/targets.txt", job.targets)
-            await remote.put(f"{folder}/job.json", job.job)
-            status = await self._status(remote, prober, folder)
-            if status["running"] or (status["shard"] or {}).get("state") == "done":
-                return
-            await self._expect(remote, self._start_script(prober, folder))
+            prober = await self._stage(remote, vp, job)
+            folder = self.folder(job.shard)
+            if not await self._is_begun(remote, prober, folder):
+                await self._expect(remote, self._start_script(prober, folder))
 
         self._call(vp, work)
+
+    async def _stage(self, remote: Remote, vp: VantagePoint, job: Job) -> str:
+        """Put everything that the job needs into the spool, and say where the prober is."""
+        folder = self.folder(job.shard)
+        await self._enrol(remote, vp)
+        prober = await self._deliver(remote)
+        await remote.put(f"{self.spool}/dnp.txt", job.do_not_probe)
+        await remote.put(f"{folder}/targets.txt", job.targets)
+        await remote.put(f"{folder}/job.json", job.job)
+        return prober
+
+    async def _is_begun(self, remote: Remote, prober: str, folder: str) -> bool:
+        """Say whether a prober runs the job, or ran it to its end."""
+        status = await self._status(remote, prober, folder)
+        return bool(status["running"]) or (status["shard"] or {}).get("state") == "done"
 
     def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
         """Say whether a prober holds the job's lock."""
@@ -94,6 +103,15 @@ class SshTransport:
     def last_words(self, vp: VantagePoint, shard: Shard) -> str:
         """Give the last line that the prober, or what should have started it, wrote."""
         return str(self._look(vp, shard)["log"] or "it wrote nothing")
+
+    def abandon(self, vp: VantagePoint, shard: Shard) -> None:
+        """Ask the job's prober to end, if there is one."""
+
+        async def work(remote: Remote) -> None:
+            prober = await self._deliver(remote)
+            await self._expect(remote, f"python3 -I {prober} stop {self.folder(shard)}")
+
+        self._call(vp, work)
 
     def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
         """Replace the list in the spool by rename, or remove it."""

@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -57,6 +59,9 @@ class Transport(Protocol):
 
     def last_words(self, vp: VantagePoint, shard: Shard) -> str:
         """Give the last line of the prober's log."""
+
+    def abandon(self, vp: VantagePoint, shard: Shard) -> None:
+        """See to it that nothing of the job goes on, or starts later: nobody waits for it."""
 
     def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
         """Replace the list that running probers obey; None removes it, which silences them."""
@@ -124,6 +129,13 @@ class LocalTransport:
     def _is_done(self, vp: VantagePoint, shard: Shard) -> bool:
         report = self.report(vp, shard)
         return report is not None and json.loads(report)["state"] == "done"
+
+    def abandon(self, vp: VantagePoint, shard: Shard) -> None:
+        """Ask the job's prober to end, if there is one."""
+        pid = running_pid(self.folder(shard) / "lock")
+        if pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
     def renew(self, vp: VantagePoint, do_not_probe: bytes | None) -> None:
         """Replace the list in the spool by rename, or remove it."""

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,8 +111,17 @@ def _job(lane: Lane, shard: Shard) -> Job:
 
 
 def _wait(lane: Lane, shard: Shard) -> ProberReport | str:
+    """Give the prober's report, or why there is none; what is given up is ended."""
+    found = _watch(lane, shard)
+    if isinstance(found, str):
+        with suppress(TransportError):
+            lane.transport.abandon(lane.vp, shard)
+    return found
+
+
+def _watch(lane: Lane, shard: Shard) -> ProberReport | str:
     """
-    Give the prober's report, or why there is none.
+    Look at the prober until it has reported, or must be given up.
 
     A vantage point out of reach probes on; it is looked at again until `LOST_S` have passed.
 

@@ -70,19 +70,28 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("job_dir", type=Path, metavar="JOB_DIR")
         command.set_defaults(do=do)
         if name == "run":
-            command.add_argument(
+            clock = command.add_mutually_exclusive_group(required=True)
+            clock.add_argument(
                 "--centre-time",
                 type=float,
-                required=True,
                 metavar="EPOCH",
                 help="the centre's clock at the time of the command, seconds",
+            )
+            clock.add_argument(
+                "--clock-offset",
+                type=float,
+                metavar="SECONDS",
+                help="this host's clock minus the centre's, where a command may start late",
             )
             command.add_argument("--scamper", default="scamper", help="path of scamper")
     return parser
 
 
 def _run(given: argparse.Namespace) -> int:
-    shard = run(given.job_dir, given.centre_time, given.scamper)
+    centre_time_s = given.centre_time
+    if centre_time_s is None:
+        centre_time_s = time.time() - given.clock_offset
+    shard = run(given.job_dir, centre_time_s, given.scamper)
     keys = ("targets", "done", "failed", "excluded", "unassigned")
     counts = ", ".join(f"{shard[key]} {key}" for key in keys)
     sys.stdout.write(f"{shard['state']}: {counts}\n")

@@ -130,7 +130,7 @@ def test_no_text_gives_anything_but_an_inventory_or_a_refusal(text: str) -> None
 def test_words_numbers_and_tags_survive_writing_and_reading(
     place: str, asn: int, tags: list[str]
 ) -> None:
-    point = VantagePoint(name="us-0001", transport="pod", place=place, asn=asn, tags=tuple(tags))
+    point = VantagePoint(name="us-0001", transport="local", place=place, asn=asn, tags=tuple(tags))
     inventory = Inventory(vantage_points=(point,), source="x")
 
     assert inventory == parse_inventory(inventory.to_toml(), "x")
