@@ -20,6 +20,7 @@ from hitscanner.infra.remote import (
     NoSudoError,
     Remote,
     RemoteError,
+    UnknownHostError,
     WrongHostKeyError,
 )
 from hitscanner.infra.shell import GRACE_S, Raw, ShellRemote, chunks, command, timed_out
@@ -176,8 +177,10 @@ async def _connect(
     host: Host, keys: Keys, tunnel: asyncssh.SSHClientConnection | None
 ) -> asyncssh.SSHClientConnection:
     """Connect, asking for the kind of host key that the inventory pins."""
-    assert host.address is not None
-    assert host.host_key is not None
+    if host.address is None or host.host_key is None:
+        missing = "address" if host.address is None else "host_key"
+        remedy = f"add {missing} to it in the inventory"
+        raise UnknownHostError(host.name, f"the inventory has no {missing} for it", remedy)
     pin = Pin(host.host_key)
     cut: RemoteError | None = None
     for kind in families(host.host_key):

@@ -18,7 +18,7 @@ from hitscanner.provision.causes import by_name
 from hitscanner.provision.desired import Desired
 from hitscanner.provision.facts import ClusterFacts, Facts, gather
 from hitscanner.provision.locks import LockedError, centre_lock, host_lock
-from hitscanner.provision.model import HostPlan, HostResult
+from hitscanner.provision.model import HostPlan, HostResult, State
 from hitscanner.provision.plan import plan_host
 from hitscanner.provision.survey import Open, Site, Survey, open_survey, survey_open_host
 
@@ -163,8 +163,8 @@ async def _one(survey: Survey, name: str, task: Task, *, locked: bool) -> HostRe
     except LockedError as error:
         result = HostResult(name, "refused", error.cause, error.remedy, error.what)
     except RemoteError as error:
-        state = _failed(name, error, ())
-        result = state if opened else replace(state, state="unreachable")
+        result = _failed(name, error, ())
+        result = result if opened else replace(result, state="unreachable")
     except TimeoutError:
         result = _timed_out(survey, name)
     except HitscannerError as error:
@@ -226,7 +226,8 @@ def _refused(plan: HostPlan) -> HostResult:
 
 def _failed(host: str, error: RemoteError, changed: tuple[str, ...]) -> HostResult:
     cause = error.why.name if isinstance(error, StepError) else error.cause
-    return HostResult(host, "failed", cause, error.remedy, error.what, changed)
+    state: State = "timed-out" if cause == "timed-out" else "failed"
+    return HostResult(host, state, cause, error.remedy, error.what, changed)
 
 
 def _timed_out(survey: Survey, host: str) -> HostResult:

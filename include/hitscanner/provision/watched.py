@@ -28,7 +28,6 @@ MODULES = {
     "br_netfilter": "bridge_netfilter",
     "nf_conntrack": "nf_conntrack",
     "nf_tables": "nf_tables",
-    "ip_tables": "ip_nf_iptables",
     "vxlan": "vxlan",
     "wireguard": "wireguard",
     "ip_vs": "ip_vs",

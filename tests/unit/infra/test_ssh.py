@@ -109,6 +109,13 @@ def test_a_name_that_does_not_resolve_is_an_unknown_host(sshd: Sshd, keys: Keys)
         use(sshd.host(address="host.invalid"), keys, whoami)
 
 
+def test_a_host_without_a_key_in_the_inventory_is_not_connected_to(sshd: Sshd, keys: Keys) -> None:
+    host = VantagePoint(name="us-0001", transport="pod", address="127.0.0.1", port=sshd.port)
+
+    with pytest.raises(UnknownHostError, match="no host_key for it; add host_key"):
+        use(host, keys, whoami)
+
+
 def test_a_key_that_is_not_accepted_is_said_with_the_user(
     sshd: Sshd, keys: Keys, tmp_path: Path
 ) -> None:

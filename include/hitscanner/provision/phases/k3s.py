@@ -11,7 +11,7 @@ from hitscanner.provision import watched
 from hitscanner.provision.bundle import BundleFile
 from hitscanner.provision.desired import Desired, is_address
 from hitscanner.provision.facts import Facts
-from hitscanner.provision.model import Change, JoinToken, Start, Upload
+from hitscanner.provision.model import Change, JoinToken, Run, Start, Upload
 from hitscanner.provision.phases import limits
 from hitscanner.provision.phases.files import digest, put, render
 from hitscanner.provision.phases.registry import registries
@@ -72,15 +72,20 @@ def _image_path(name: str) -> str:
 
 
 def _bundle(desired: Desired, facts: Facts) -> Iterator[Change]:
-    """Air-gap: the binary, and images where k3s imports them at its start (containerd only)."""
+    """Air-gap: the binary; images where k3s's containerd imports them, or into Docker."""
     bundle = desired.bundle
     binary = bundle.binary(facts.arch) if bundle else None
     if bundle is None or binary is None:
         return
     yield from _upload(facts, watched.K3S, binary, 0o755)
-    if desired.container_runtime == "containerd":
-        for name, file in bundle.images(facts.arch).items():
+    for name, file in bundle.images(facts.arch).items():
+        if desired.container_runtime == "containerd":
             yield from _upload(facts, _image_path(name), file, 0o644)
+        elif facts.applied.get(f"image {name}") != file.sha256:
+            path = f"{watched.STATE}/images/{name}"
+            yield from _upload(facts, path, file, 0o644)
+            load = Run(f"docker load --quiet --input {path} && rm {path}", 600)
+            yield Change("k3s", f"load {name}", load, record=(f"image {name}", file.sha256))
 
 
 def _upload(facts: Facts, path: str, file: BundleFile, mode: int) -> Iterator[Change]:

@@ -11,9 +11,13 @@ from hitscanner.provision.phases.files import put
 PROXY_MODULES = {
     "ipvs": ("ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_sh"),
     "nftables": ("nf_tables",),
-    "iptables": ("ip_tables",),
+    "iptables": ("nf_tables",),
 }
-"""Installing ipvsadm does not load them, and kube-proxy exits without them."""
+"""
+Installing ipvsadm does not load them, and kube-proxy exits without them.
+
+Today's iptables speaks to nf_tables; kernels without the legacy ip_tables are as good.
+"""
 
 OVERLAY_MODULES = {"vxlan": "vxlan", "wireguard-native": "wireguard"}
 
