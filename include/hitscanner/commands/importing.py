@@ -12,7 +12,10 @@ from hitscanner.domain.cycle import Cycle
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.wiring import pipeline
 
-Files = Annotated[list[Path], typer.Argument(help="warts files: raw, gz, bz2, xz or zst.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="warts or JSON lines (sc_warts2json, M-Lab): raw, gz, bz2, xz or zst."),
+]
 ListName = Annotated[str, typer.Option("--list", help="The list the cycle is of.")]
 Vp = Annotated[str | None, typer.Option(help="Their vantage point; else what the file names.")]
 At = Annotated[
@@ -32,7 +35,7 @@ def cycles_import(
     *,
     as_json: Json = False,
 ) -> None:
-    """Take warts files from elsewhere into a cycle, with tables and links like ours."""
+    """Take files of traces from elsewhere into a cycle, with tables and links like ours."""
     from hitscanner.pipeline.importing import Origin, import_files
     from hitscanner.pipeline.transform import convert, merge, transformable
 

@@ -36,9 +36,10 @@ class TransformProgram:
     def __init__(self, path: Path):
         self.path = path
 
-    def convert(self, to: Format, out: Path, inputs: Sequence[Path], vp: str) -> None:
+    def convert(self, to: Format, out: Path, inputs: Sequence[Path], vp: str | None) -> None:
         """Write traces as *to*; *vp* names the vantage point where a file does not."""
-        self._run("convert", "--to", to, "--vp", vp, "-o", str(out), *map(str, inputs))
+        named = ("--vp", vp) if vp else ()
+        self._run("convert", "--to", to, *named, "-o", str(out), *map(str, inputs))
 
     def merge_links(self, out: Path, inputs: Sequence[Path]) -> None:
         """Write the sorted union of link files."""

@@ -1,8 +1,9 @@
-"""Take warts files from elsewhere into a cycle, so that they become tables and links like ours."""
+"""Take files of traces from elsewhere into a cycle: they become tables and links like ours."""
 
 import bz2
 import gzip
 import lzma
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+import duckdb
 import zstandard
 
 from hitscanner import __version__
@@ -20,8 +22,8 @@ from hitscanner.domain.quorum import Counts, State
 from hitscanner.errors import UsageError
 from hitscanner.infra.files import scratch_folder, sha256_hex, sha256_of
 from hitscanner.infra.store import Store
+from hitscanner.infra.transform import Format, TransformError
 from hitscanner.pipeline.gate import close_cycle, read_manifest
-from hitscanner.prober.warts import WartsError, read_traces
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 UNPACKERS: Mapping[bytes, Callable[[Path], Any]] = {
@@ -56,10 +58,25 @@ class Foreign:
     started_at: datetime
 
 
-class Checker(Protocol):
-    """Reads a file to its end: `TransformProgram`."""
+@dataclass(frozen=True)
+class Contents:
+    """What the tables of a file say."""
+
+    traces: int
+    packets_sent: int
+    packets_received: int
+    destinations: tuple[str, ...]
+    vps: tuple[str, ...]
+    first_at: datetime | None
+    """Start of the first trace, UTC without saying so."""
+
+
+class Reader(Protocol):
+    """Reads files and makes tables of them: `TransformProgram`."""
 
     def check(self, file: Path) -> dict[str, Any]: ...
+
+    def convert(self, to: Format, out: Path, inputs: Sequence[Path], vp: str | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -75,21 +92,21 @@ class Origin:
 
 
 def import_files(
-    store: Store, checker: Checker, scratch: Path, files: Sequence[Path], origin: Origin
+    store: Store, reader: Reader, scratch: Path, files: Sequence[Path], origin: Origin
 ) -> Cycle:
     """
     Make one cycle of *files*, named after their start; the same files give the same cycle.
 
-    *files* are warts, raw or packed (gzip, bzip2, xz, zstd).
+    *files* are what `hs-transform` reads: warts, or JSON lines as `sc_warts2json` prints them and
+    M-Lab publishes them; raw or packed (gzip, bzip2, xz, zstd).  Their bytes stay what they are.
 
     Raises:
-        ImportedFileError: for a file that is not warts, is damaged, or holds no trace.
+        ImportedFileError: for a file that cannot be read, is damaged, or holds no trace.
         InvalidNameError: for a list or vantage point that cannot be a name.
     """
     check_list_name(origin.list_name)
     with scratch_folder(scratch, "import", origin.list_name) as folder:
-        raw = folder / "unpacked.warts"
-        foreign = [_read(file, origin, checker, raw) for file in files]
+        foreign = [_read(file, origin, reader, folder / "tables") for file in files]
         cycle = _name(store, origin.list_name, foreign)
         shards = _shards(cycle, foreign)
         for number, (shard, file) in enumerate(shards):
@@ -100,56 +117,86 @@ def import_files(
     return cycle
 
 
-def _read(path: Path, origin: Origin, checker: Checker, raw: Path) -> Foreign:
-    """Unpack a file and read every trace of it."""
+def _read(path: Path, origin: Origin, reader: Reader, tables: Path) -> Foreign:
+    """Read a file to its end, through the program that will make its tables."""
     if not path.is_file():
         raise ImportedFileError(f"there is no file {path}")
-    destinations: dict[str, None] = {}
-    traces = sent = received = 0
     try:
-        with _unpacked(path) as data, raw.open("wb") as out:
-            while chunk := data.read(1 << 20):
-                out.write(chunk)
-        for trace in read_traces(raw):
-            traces += 1
-            sent += trace.probe_count
-            received += trace.reply_count
-            if trace.destination_text:
-                destinations[trace.destination_text] = None
-        report = checker.check(raw) if traces else {}
-    except (WartsError, OSError, EOFError, lzma.LZMAError, zstandard.ZstdError) as error:
-        raise ImportedFileError(f"{path} is no whole warts file: {error}") from error
-    finally:
-        raw.unlink(missing_ok=True)
-    if not traces:
+        report = reader.check(path)
+        _check_whole(path, report)
+        reader.convert("parquet", tables, [path], origin.vp)
+    except TransformError as error:
+        raise ImportedFileError(f"{path} is no whole file of traces: {error}") from error
+    contents = _contents(tables)
+    shutil.rmtree(tables)
+    if not contents.traces:
         raise ImportedFileError(f"{path} holds no trace")
     return Foreign(
         path=path,
         sha256=sha256_of(path),
-        vp=check_vp_name(origin.vp or _monitor(path, report)),
-        destinations=tuple(destinations),
-        traces=traces,
-        packets_sent=sent,
-        packets_received=received,
-        started_at=origin.at or _started_at(path, report),
+        vp=check_vp_name(origin.vp or _vantage_point(path, contents.vps)),
+        destinations=contents.destinations,
+        traces=contents.traces,
+        packets_sent=contents.packets_sent,
+        packets_received=contents.packets_received,
+        started_at=origin.at or _started_at(path, report, contents),
     )
 
 
-def _monitor(path: Path, report: Mapping[str, Any]) -> str:
-    """Give the monitor of the list, else the host of the cycle."""
-    names = {cycle.get("monitor") or cycle.get("hostname") for cycle in report["cycles"]} - {None}
-    if len(names) != 1:
+def _check_whole(path: Path, report: Mapping[str, Any]) -> None:
+    for damage in report["damage"]:
         raise ImportedFileError(
-            f"{path} names {len(names)} vantage points; say which it is of: --vp NAME"
+            f"{path} is no whole file of traces: byte {damage['offset']}: {damage['reason']}"
         )
-    return str(names.pop())
 
 
-def _started_at(path: Path, report: Mapping[str, Any]) -> datetime:
+def _contents(tables: Path) -> Contents:
+    """Count what the tables of one file hold."""
+    traces, replies = str(tables / "traces.parquet"), str(tables / "replies.parquet")
+    with duckdb.connect() as database:
+        counted = database.execute(
+            "SELECT count(*), coalesce(sum(probe_count), 0)::BIGINT, min(start_at)"
+            " FROM read_parquet(?)",
+            [traces],
+        ).fetchone()
+        received = database.execute("SELECT count(*) FROM read_parquet(?)", [replies]).fetchone()
+        destinations = database.execute(
+            "SELECT dst_addr FROM read_parquet(?) WHERE dst_addr IS NOT NULL"
+            " GROUP BY dst_addr ORDER BY min(trace_id)",
+            [traces],
+        ).fetchall()
+        vps = database.execute(
+            "SELECT DISTINCT vp FROM read_parquet(?) WHERE vp IS NOT NULL ORDER BY vp", [traces]
+        ).fetchall()
+    assert counted is not None
+    assert received is not None
+    return Contents(
+        traces=counted[0],
+        packets_sent=counted[1],
+        packets_received=received[0],
+        destinations=tuple(address for (address,) in destinations),
+        vps=tuple(vp for (vp,) in vps),
+        first_at=counted[2],
+    )
+
+
+def _vantage_point(path: Path, vps: Sequence[str]) -> str:
+    """Give the one that the file names: a list's or a trace's monitor, else a cycle's host."""
+    if len(vps) != 1:
+        raise ImportedFileError(
+            f"{path} names {len(vps)} vantage points; say which it is of: --vp NAME"
+        )
+    return vps[0]
+
+
+def _started_at(path: Path, report: Mapping[str, Any], contents: Contents) -> datetime:
+    """Give the start of the first cycle, else of the first trace."""
     found = [cycle["started_at"] for cycle in report["cycles"] if cycle.get("started_at")]
-    if not found:
+    if found:
+        return datetime.fromtimestamp(min(found), UTC)
+    if contents.first_at is None:
         raise ImportedFileError(f"{path} does not say when it was measured; say it: --at TIME")
-    return datetime.fromtimestamp(min(found), UTC)
+    return contents.first_at.replace(microsecond=0, tzinfo=UTC)
 
 
 def _unpacked(path: Path) -> BinaryIO:

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import shutil
+import subprocess
 from datetime import UTC, datetime
 
 import duckdb
@@ -86,9 +88,9 @@ def test_what_the_file_does_not_say_can_be_said(take, files):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "holds no trace"),
-        (b"no warts here", "is no whole warts file"),
-        (gzip.compress(b"x")[:-3], "is no whole warts file"),
+        (b"", "is no whole file of traces: .*no usable record"),
+        (b"no warts here", "is no whole file of traces"),
+        (gzip.compress(b"x")[:-3], "is no whole file of traces"),
     ],
     ids=["empty", "something else", "cut"],
 )
@@ -98,6 +100,66 @@ def test_a_bad_file_is_named_and_nothing_written(take, tmp_path, data, words):
     with pytest.raises(ImportedFileError, match=f"bad {words}"):
         take([tmp_path / "bad"])
     assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def as_json(files, tmp_path):
+    """What scamper's own tool prints of the file that is not packed."""
+    if shutil.which("sc_warts2json") is None:
+        pytest.skip("needs sc_warts2json: apt-get install scamper")
+    made = tmp_path / "file2.jsonl"
+    with made.open("wb") as out:
+        subprocess.run(["sc_warts2json", files[2]], stdout=out, check=True)
+    return made
+
+
+def by_mlab(lines, vp):
+    """The same traces as M-Lab publishes them: its line before, the site in each trace."""
+    rows = [json.loads(line) for line in lines.splitlines()]
+    rows = [{**row, "monitor": vp} if row["type"] == "trace" else row for row in rows]
+    first = {"UUID": "ndt-x_1_00000000000001", "TracerouteCallerVersion": "v0.12.0"}
+    return "".join(f"{json.dumps(row)}\n" for row in [first, *rows])
+
+
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, zstandard.compress], ids=lambda p: p.__name__
+)
+def test_json_lines_of_m_lab_give_the_links_of_the_warts_they_were(
+    take, files, as_json, program, tmp_path, pack
+):
+    [vp] = read_manifest(*take(files[2:])).asked.vantage_points
+    published = tmp_path / "mlab.jsonl"
+    published.write_bytes(pack(by_mlab(as_json.read_text(), vp).encode()))
+    found = []
+    for name, file in (("warts", files[2]), ("json", published)):
+        store, cycle = take([file], Origin(name))
+        bench = Workbench(store, program, tmp_path / "scratch")
+        for shard in transformable(store, cycle):
+            convert(bench, shard)
+        merge(bench, cycle)
+        manifest = read_manifest(store, cycle)
+        links = store.read(f"{cycle.topology}/links.txt")
+        found.append((cycle.cycle, manifest.asked.vantage_points, manifest.outcome.counts, links))
+
+    assert found[0] == found[1]
+    assert found[0][1] == [vp]
+    assert found[0][3].count(b"\n") > 0
+
+
+def test_a_damaged_line_of_json_is_named_and_nothing_written(take, as_json, tmp_path):
+    (tmp_path / "bad").write_bytes(as_json.read_bytes()[:-40])
+
+    with pytest.raises(ImportedFileError, match=r"bad is no whole file of traces: byte \d+: line"):
+        take([tmp_path / "bad"], Origin("elsewhere", "us-0001"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_file_that_names_no_vantage_point_asks_for_it(take, as_json, tmp_path):
+    lines = [line for line in as_json.read_text().splitlines() if '"trace"' in line]
+    (tmp_path / "bare").write_text("\n".join(lines))
+
+    with pytest.raises(ImportedFileError, match=r"names 0 vantage points; .* --vp NAME"):
+        take([tmp_path / "bare"])
 
 
 def test_the_command_imports_converts_and_merges(files, tmp_path, monkeypatch, capsys):
