@@ -1,7 +1,6 @@
 """Build the real thing: the one place that joins settings, infrastructure and the pipeline."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
@@ -14,13 +13,13 @@ from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.inventory import Inventory, parse_inventory
 from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_traceroute_params
 from hitscanner.domain.targets import TargetList, parse_target_list
-from hitscanner.errors import InventoryError, TargetListError, UsageError
+from hitscanner.errors import InventoryError, TargetListError
 from hitscanner.infra.audit import AuditLog
 from hitscanner.infra.drives import Connections, Drive, FileConnections, read_drives
 from hitscanner.infra.files import check_room, disk_errors, locked
 from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
-from hitscanner.infra.transport import LocalTransport, Transport
+from hitscanner.infra.transport import Transport
 from hitscanner.pipeline import allot, gate, load, measure, plan, prune, transform
 from hitscanner.pipeline.cargo import finished_cycles
 from hitscanner.pipeline.control import Control
@@ -33,12 +32,10 @@ from hitscanner.pipeline.reshard import reshard
 from hitscanner.pipeline.running import running_loads
 from hitscanner.prober.build import build_pyz
 from hitscanner.settings import Settings
+from hitscanner.wiring_hosts import Transports, opener
 
 if TYPE_CHECKING:
     from hitscanner.fleet.facade import Fleet
-    from hitscanner.infra.remote import Remote
-    from hitscanner.infra.ssh import Host
-    from hitscanner.infra.ssh_transport import SshTransport
 
 PROGRESS = "drives-progress"
 """Folder of the notes about running loads, below the scratch folder."""
@@ -200,7 +197,7 @@ class Pipeline:
 
     def progress_file(self, shard: Shard) -> Path:
         """Say where the prober of a local vantage point shows how far it is."""
-        return self._local().folder(shard) / "progress.json"
+        return self._transports.local.folder(shard) / "progress.json"
 
     def control(self) -> Control:
         """Give the switch that stops everything, and what tells the vantage points."""
@@ -262,37 +259,11 @@ class Pipeline:
         )
 
     def _transport(self, vp: VantagePoint) -> Transport:
-        if vp.transport == "pod":
-            return self._pod
-        return self._ssh if vp.transport == "ssh" else self._local()
+        return self._transports.of(vp)
 
     @cached_property
-    def _pod(self) -> Transport:
-        """The scanner's image is the one that was pushed last, by digest."""
-        from hitscanner.infra.kube import KubeApi
-        from hitscanner.infra.pod_transport import Cluster, PodTransport
-        from hitscanner.platform.images import read_images
-
-        recorded = self.settings.cluster / "images.json"
-        image = read_images(recorded).get("scanner")
-        if image is None:
-            raise UsageError(f"{recorded} names no scanner image; hitscanner images push scanner")
-        cluster = Cluster(KubeApi(self.settings.cluster / "kubeconfig"), image)
-        return PodTransport(self._ssh, cluster)
-
-    @cached_property
-    def _ssh(self) -> "SshTransport":
-        """One connection per host for as long as this object lives."""
-        from hitscanner.infra.open_hosts import OpenHosts
-        from hitscanner.infra.ssh_transport import SshTransport  # asyncssh costs a second
-
-        return SshTransport(
-            OpenHosts(opener(self.settings, self.inventory())), self.settings.prober
-        )
-
-    def _local(self) -> LocalTransport:
-        settings = self.settings
-        return LocalTransport(settings.spool, settings.prober, settings.python)
+    def _transports(self) -> Transports:
+        return Transports(self.settings, self.inventory)
 
     def workbench(self) -> transform.Workbench:
         """Give where files are transformed."""
@@ -328,31 +299,6 @@ def fleet(
         say=say,
     )
     return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
-
-
-def opener(
-    settings: Settings, inventory: Inventory
-) -> "Callable[[Host], AbstractAsyncContextManager[Remote]]":
-    """Give the way to the hosts of *inventory*: our key, their pinned keys, their bastions."""
-    from hitscanner.infra.ssh import Keys, open_remote
-
-    keys = Keys(ssh_key(settings, inventory))
-
-    def open_host(host: "Host") -> "AbstractAsyncContextManager[Remote]":
-        return open_remote(host, keys, inventory.host(host.jump) if host.jump else None)
-
-    return open_host
-
-
-def ssh_key(settings: Settings, inventory: Inventory) -> Path:
-    """
-    Say where the private key for the hosts lies.
-
-    >>> ssh_key(Settings(Path("/srv/hs")), Inventory()).as_posix()
-    '/srv/hs/ssh/id_ed25519'
-    """
-    named = inventory.platform.ssh_key
-    return settings.home / named if named else settings.ssh_key
 
 
 def _publish(store: Store, drive: Drive, scratch: Path, licence: str | None) -> None:

@@ -14,7 +14,8 @@ from hitscanner.platform.registry import Credentials, RegistryOffice
 from hitscanner.platform.releases import choose, parse_releases
 from hitscanner.platform.site import Site
 from hitscanner.settings import Settings, helm_environment
-from hitscanner.wiring import pipeline, ssh_key
+from hitscanner.wiring import pipeline
+from hitscanner.wiring_hosts import ssh_key
 
 
 def installer(settings: Settings | None = None) -> Installer:
