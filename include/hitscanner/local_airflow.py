@@ -29,8 +29,8 @@ SECRETS_BACKEND = "hitscanner_airflow.secrets.InventoryConnections"
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 """What `/api/v2/monitor/health` must call healthy."""
 
-START_TIMEOUT_S = 180.0
-"""Standalone needs about 30 s on two cores; a busy machine several times that."""
+START_TIMEOUT_S = 400.0
+"""Standalone needs about 30 s on two cores; a busy machine ten times that."""
 
 INTERRUPT_GRACE_S = 20.0
 """After SIGINT standalone stops its four children: 6 s at rest, 12 s on a busy machine."""
@@ -253,7 +253,7 @@ def _read_conf(name: str, examples: Path) -> str:
 def _unhealthy(url: str) -> list[str]:
     """Name the components that are not healthy."""
     try:
-        with urllib.request.urlopen(f"{url}/api/v2/monitor/health", timeout=5) as reply:  # noqa: S310 our own http address
+        with urllib.request.urlopen(f"{url}/api/v2/monitor/health", timeout=30) as reply:  # noqa: S310 our own http address
             health = json.load(reply)
     except (OSError, ValueError):
         return ["api-server"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import lab as labs
+from tests.cluster.console import Console
 from tests.cluster.fleet import fleet
 from tests.cluster.lab import Lab
 
@@ -46,3 +47,13 @@ def joined(served: Lab) -> Lab:
     done = fleet(served, "join", "us-0001", "jp-0001", "de-0001")
     assert done.status == 0, done.said
     return served
+
+
+@pytest.fixture(scope="session")
+def console(lab: Lab) -> Iterator[Console]:
+    """The lab's centre with what people type there; its Airflow ends with the tests."""
+    console = Console(lab)
+    try:
+        yield console
+    finally:
+        console.stop_airflow()

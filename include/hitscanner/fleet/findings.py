@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from hitscanner.domain.node_labels import describe, drift
+from hitscanner.domain.node_labels import ROLE, describe, drift
 from hitscanner.fleet.certificates import ending_soon
 from hitscanner.infra.kube import Node
 from hitscanner.provision.facts import Facts
@@ -17,6 +17,7 @@ CLOCK_S = 5.0
 """A clock that is further off is a finding; from 30 s on a host may not join at all."""
 
 REPEAT = "trigger join_agent for it with dry_run false"
+AGAIN = "run ./bootstrap.sh cluster again"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def findings(seen: Seen, now: datetime) -> list[Finding]:
         *_of_node(seen),
         *_of_host(seen.facts),
         *_of_certificates(seen, now),
-        *_drift(seen.plan),
+        *_drift(seen),
     ):
         found.setdefault(finding.cause, finding)
     return list(found.values())
@@ -90,21 +91,26 @@ def of_cluster(known: Sequence[str], nodes: Sequence[str], tokens: Sequence[str]
     return found
 
 
+def _repeat(seen: Seen) -> str:
+    """Say what makes a host as it shall be: the server is none of join_agent's."""
+    return AGAIN if seen.labels.get(ROLE) == "server" else REPEAT
+
+
 def _refusals(plan: HostPlan) -> Iterator[Finding]:
     for refusal in plan.refusals:
         yield Finding(refusal.cause, refusal.says, refusal.remedy)
 
 
-def _drift(plan: HostPlan) -> Iterator[Finding]:
-    if plan.changes:
-        says = "; ".join(f"{change.phase}: {change.says}" for change in plan.changes)
-        yield Finding("drift", says, REPEAT)
+def _drift(seen: Seen) -> Iterator[Finding]:
+    if seen.plan.changes:
+        says = "; ".join(f"{change.phase}: {change.says}" for change in seen.plan.changes)
+        yield Finding("drift", says, _repeat(seen))
 
 
 def _of_node(seen: Seen) -> Iterator[Finding]:
     node = seen.node
     if node is None:
-        yield Finding("not-joined", "the cluster has no node of that name", REPEAT)
+        yield Finding("not-joined", "the cluster has no node of that name", _repeat(seen))
         return
     if not node.is_ready:
         remedy = "journalctl -u k3s-agent on the host says why"
@@ -114,7 +120,7 @@ def _of_node(seen: Seen) -> Iterator[Finding]:
         yield Finding("cordoned", "no pod may be placed on it", remedy)
     if seen.version and node.version != seen.version:
         what = f"its kubelet is {node.version or 'silent about its version'}, not {seen.version}"
-        yield Finding("wrong-version", what, REPEAT)
+        yield Finding("wrong-version", what, _repeat(seen))
     patch = drift(seen.labels, node.labels)
     if patch:
         remedy = "trigger label_nodes for it with dry_run false"
