@@ -254,11 +254,13 @@ def test_airflow_runs_inside_through_its_entrypoint_and_finds_our_dags(yard, air
         " AIRFLOW_HOME=/tmp/airflow;"
         " /entrypoint version; /entrypoint airflow db migrate >/dev/null 2>&1;"
         " /entrypoint airflow dags list-import-errors -o json;"
-        " /entrypoint dags list --local -o plain"
+        " /entrypoint dags list --local -o plain;"
+        " ls /opt/hitscanner/helm; hitscanner version"
     )
     said = run_inside(yard, "bash", "-c", script, image="airflow")
 
     assert pinned()["AIRFLOW_VERSION"] in said
+    assert "releases.toml" in said
     assert "provision_platform" in said
     assert "Traceback" not in said
 
