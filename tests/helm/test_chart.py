@@ -231,3 +231,20 @@ def test_the_defaults_name_only_hosts_that_lead_nowhere():
     assert values_of(HELM / "hitscanner" / "values.yaml")["loadBalancer"]["addresses"] == [
         "192.0.2.2/32"
     ]
+
+
+def test_the_kubeconfig_of_task_pods_holds_no_secret_and_is_one_that_the_client_reads(tmp_path):
+    from kubernetes import client, config
+
+    text = one(render("hitscanner"), "ConfigMap", "hitscanner-kubeconfig")["data"]["kubeconfig"]
+    for name in ("token", "ca.crt"):
+        (tmp_path / name).write_text("sesame" if name == "token" else "")
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    file = tmp_path / "kubeconfig"
+    file.write_text(text.replace(account, str(tmp_path)))
+    found = client.Configuration()
+    config.load_kube_config(str(file), client_configuration=found)
+
+    assert "token:" not in text
+    assert found.host == "https://kubernetes.default.svc"
+    assert set(found.api_key.values()) == {"Bearer sesame"}
