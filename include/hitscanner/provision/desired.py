@@ -140,7 +140,8 @@ def peers(
     Give the addresses of all hosts, names by *resolved*, and the names that are not in it.
 
     >>> server = Server(name="centre", address="192.0.2.1")
-    >>> vp = VantagePoint(name="us-0001", transport="pod", address="vp.example.net")
+    >>> key = "SHA256:" + "A" * 43
+    >>> vp = VantagePoint(name="us-0001", address="vp.example.net", host_key=key)
     >>> peers(Inventory(server=server, vantage_points=(vp,)), {})
     (('192.0.2.1',), ('vp.example.net',))
     """

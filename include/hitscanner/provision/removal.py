@@ -7,7 +7,9 @@ from hitscanner.provision import watched
 from hitscanner.provision.desired import Desired
 from hitscanner.provision.facts import Facts
 from hitscanner.provision.model import Change, HostPlan, Run
+from hitscanner.provision.phases.firewall import ufw_lines
 from hitscanner.provision.phases.k3s import KUBECTL
+from hitscanner.provision.phases.registry import docker_ca
 
 DRAIN_S = 120
 
@@ -60,10 +62,15 @@ def _from_host(desired: Desired, facts: Facts) -> Iterator[Change]:
         script = f"UNIT={desired.unit}\n{commands}"
         verify = f"[ ! -e {unit_file} ] && [ ! -e /var/lib/rancher/k3s ]"
         yield Change("uninstall", "uninstall k3s", Run(script, 240), verify)
-    found = [path for path in FILES if path in facts.files]
+    ours = [*FILES, *([docker_ca(desired.registry.name)] if desired.registry else [])]
+    found = [path for path in ours if path in facts.files]
     if found or facts.applied or watched.FIREWALL_UNIT in facts.units:
         script = (
             f"systemctl disable --now --quiet {watched.FIREWALL_UNIT} 2>/dev/null || true\n"
-            f"rm -f {' '.join(FILES)}\nsystemctl daemon-reload"
+            f"rm -f {' '.join(ours)}\nsystemctl daemon-reload"
         )
         yield Change("uninstall", "remove our settings", Run(script))
+    rules = [line for line in ufw_lines(desired) if line in facts.ufw_rules]
+    if rules:
+        script = "\n".join(["set -e", *(line.replace("ufw ", "ufw delete ", 1) for line in rules)])
+        yield Change("uninstall", f"take {len(rules)} ways out of ufw", Run(script))

@@ -110,7 +110,7 @@ def test_a_name_that_does_not_resolve_is_an_unknown_host(sshd: Sshd, keys: Keys)
 
 
 def test_a_host_without_a_key_in_the_inventory_is_not_connected_to(sshd: Sshd, keys: Keys) -> None:
-    host = VantagePoint(name="us-0001", transport="pod", address="127.0.0.1", port=sshd.port)
+    host = sshd.host().model_copy(update={"host_key": None})
 
     with pytest.raises(UnknownHostError, match="no host_key for it; add host_key"):
         use(host, keys, whoami)

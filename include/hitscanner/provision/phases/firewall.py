@@ -114,7 +114,7 @@ def _short(network: IPv4Network | IPv6Network) -> str:
 
 def _ufw(desired: Desired, facts: Facts) -> Iterator[Change]:
     """Yield the `ufw allow` commands that `ufw show added` does not list."""
-    missing = [line for line in _ufw_lines(desired) if line not in facts.ufw_rules]
+    missing = [line for line in ufw_lines(desired) if line not in facts.ufw_rules]
     if missing:
         verify = "\n".join(
             f"ufw show added | grep -qxF {shlex.quote(line)} || exit 1" for line in missing
@@ -123,7 +123,8 @@ def _ufw(desired: Desired, facts: Facts) -> Iterator[Change]:
         yield Change("firewall", f"allow {len(missing)} ways in ufw", Run(script), verify)
 
 
-def _ufw_lines(desired: Desired) -> Iterator[str]:
+def ufw_lines(desired: Desired) -> Iterator[str]:
+    """Give our rules as the commands that add them, which is how `ufw show added` lists them."""
     for rule in rules(desired):
         port = rule.port.replace("-", ":")
         for network in _networks(desired)[rule.who]:
