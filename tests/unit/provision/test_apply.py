@@ -189,7 +189,7 @@ def test_the_server_tells_an_expired_token_from_a_wrong_one(listed: str, cause: 
 def test_what_stands_between_agent_and_server_is_found_by_trying(tried: str, cause: str) -> None:
     host = waiting('Get "https://127.0.0.1:6444/cacerts": EOF')
     host.answers.insert(0, ("/dev/tcp/192.0.2.1/6443", Done(0, tried, "")))
-    start = Change("k3s", "start", Start("k3s-agent.service", "is-node-ready", timeout_s=0.05))
+    start = Change("k3s", "start", Start("k3s-agent.service", "is-node-ready", timeout_s=0.5))
 
     failure, _ = fail(host, FakeRemote("centre"), start)
 
