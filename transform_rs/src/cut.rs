@@ -1,9 +1,11 @@
 //! Cut inputs into batches of whole records, find the way again after damage, follow the tables.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::folder::source::Folder;
 use crate::input::{Input, Seen};
 use crate::lines;
 use crate::lines::source::{Lines, Taken};
@@ -138,6 +140,8 @@ enum Source {
     Warts(Input),
     /// Lines to make records of.
     Lines(Box<Lines>),
+    /// Tables to make records of.
+    Folder(Box<Folder>),
 }
 
 /// Cuts inputs, one after the other.
@@ -216,8 +220,9 @@ impl Cutter {
         while self.open_next()? {
             let base = self.offset as i64 - at as i64;
             self.fill(&mut batch.bytes, at)?;
-            if self.is_lines(&mut batch.bytes, at) {
+            if self.is_made(&mut batch.bytes, at) {
                 self.take_lines(&mut batch)?;
+                self.take_rows(&mut batch)?;
                 at = batch.bytes.len();
                 if at >= self.batch_bytes || self.current.is_some() {
                     self.end_span(&mut batch, 0);
@@ -257,11 +262,14 @@ impl Cutter {
             return Ok(true);
         }
         let next = match (self.waiting.pop_front(), self.paths.pop_front()) {
-            (Some(open), _) => open,
-            (None, Some(path)) => Input::open(&path, self.with_digest)?,
+            (Some(open), _) => Source::Warts(open),
+            (None, Some(path)) if Path::new(&path).is_dir() => {
+                Source::Folder(Box::new(Folder::open(&path)?))
+            }
+            (None, Some(path)) => Source::Warts(Input::open(&path, self.with_digest)?),
             (None, None) => return Ok(false),
         };
-        self.current = Some(Source::Warts(next));
+        self.current = Some(next);
         (self.offset, self.segment, self.in_segment, self.ended) = (0, 0, false, false);
         self.tables = Tables::default();
         Ok(true)
@@ -384,13 +392,15 @@ impl Cutter {
         match self.current.take() {
             Some(Source::Warts(input)) => self.cut.inputs.push(input.close()),
             Some(Source::Lines(lines)) => self.cut.inputs.push(lines.close()),
+            Some(Source::Folder(folder)) => self.cut.inputs.push(folder.close()),
             None => {}
         }
         self.input += 1;
     }
 
-    /// Does the current input hold JSON lines? Told by its first bytes, which then leave `bytes`.
-    fn is_lines(&mut self, bytes: &mut Vec<u8>, at: usize) -> bool {
+    /// Must records be made of what the current input holds? JSON lines are told by their first
+    /// bytes, which then leave `bytes`.
+    fn is_made(&mut self, bytes: &mut Vec<u8>, at: usize) -> bool {
         if self.offset == 0 && lines::is_json(&bytes[at..]) {
             self.current = match self.current.take() {
                 Some(Source::Warts(input)) => {
@@ -401,7 +411,25 @@ impl Cutter {
                 other => other,
             };
         }
-        matches!(self.current, Some(Source::Lines(_)))
+        matches!(self.current, Some(Source::Lines(_) | Source::Folder(_)))
+    }
+
+    /// Append records made of rows until the batch is full; closes the input at its end.
+    fn take_rows(&mut self, batch: &mut Batch) -> Result<()> {
+        while let Some(Source::Folder(folder)) = &mut self.current {
+            let start = batch.bytes.len();
+            if start >= self.batch_bytes {
+                break;
+            }
+            match folder.next(&mut batch.bytes)? {
+                Some(origin) => {
+                    self.cut.bytes += (batch.bytes.len() - start) as u64;
+                    self.take_made(batch, start, origin);
+                }
+                None => self.close_input(batch, 0),
+            }
+        }
+        Ok(())
     }
 
     /// Append records made of lines until the batch is full; closes the input at its end.

@@ -22,6 +22,8 @@ pub enum Packing {
     Xz,
     /// Zstandard.
     Zstd,
+    /// Tables in a folder.
+    Parquet,
 }
 
 impl Packing {
@@ -50,6 +52,7 @@ impl Packing {
             Self::Bzip2 => "bzip2",
             Self::Xz => "xz",
             Self::Zstd => "zstd",
+            Self::Parquet => "parquet",
         }
     }
 }
@@ -205,7 +208,7 @@ impl Input {
 
 fn unpack(packing: Packing, from: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     Ok(match packing {
-        Packing::Raw => Box::new(from),
+        Packing::Raw | Packing::Parquet => Box::new(from),
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(from)),
         Packing::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(from)),
         Packing::Xz => Box::new(lzma_rust2::XzReader::new(io::BufReader::new(from), true)),

@@ -11,6 +11,7 @@ pub mod convert;
 pub mod cut;
 pub mod decode;
 pub mod error;
+pub mod folder;
 pub mod graph;
 pub mod input;
 pub mod json;

@@ -151,6 +151,11 @@ static OTHERS: [Field; 10] = fields![
     F::required("body", Bytes),
 ];
 
+/// The columns of `cycles`.
+pub fn cycle_fields() -> &'static [Field] {
+    &CYCLES
+}
+
 /// File names and fields, in the order of [`Rows::tables`].
 pub static TABLES: [(&str, &[Field]); 8] = [
     ("pings", &PINGS),
