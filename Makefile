@@ -84,6 +84,19 @@ cluster: ## Join, faults, removal and more on real hosts with real Kubernetes
 bench: transform ## Speed of hs-transform beside its peers, as ratios of one run
 	cd transform_rs && ../$(BIN)/python bench/run.py --rounds 5
 
+FUZZ_S := 60
+
+.PHONY: bench-fuzz
+bench-fuzz: ## Fuzz each input of hs-transform for FUZZ_S seconds (needs `cargo install cargo-fuzz`)
+	cd transform_rs && for target in $$(cargo fuzz list); do \
+		mkdir -p fuzz/corpus/$$target && bash fuzz/seed.sh $$target && \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --target-dir "$(CACHE)/fuzz" --sanitizer none $$target -- \
+			-max_total_time=$(FUZZ_S) -max_len=65536 -rss_limit_mb=512 -timeout=10; done
+
+.PHONY: transform-image
+transform-image: ## Build hs-transform with everything inside it, and an image FROM scratch with it
+	docker/transform/build.sh
+
 .PHONY: docs
 docs: ## Write docs/DAGS.md from the DAG files
 	PYTHONPATH=plugins $(BIN)/python -m hitscanner_airflow.docs > docs/DAGS.md

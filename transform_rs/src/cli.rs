@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Read warts measurement files and write links, routers and tables.
 ///
 /// Inputs may be raw, gzip, bzip2, xz or zstd (told by their first bytes), or `-` for standard
-/// input. Outputs appear under their name only when they are complete.
+/// input. Besides warts they may hold JSON lines of sc_warts2json or M-Lab, or be a folder that
+/// `convert --to parquet` wrote. Outputs appear under their name only when they are complete.
 ///
 /// Exit status: 0 all good; 1 wrong use; 2 damaged input, output complete up to the damage;
 /// 3 reading or writing failed; 4 nothing usable.
@@ -38,14 +39,14 @@ pub struct Common {
 pub enum Command {
     /// Parse everything, write nothing: counts by record type, cycles, damage.
     Check {
-        /// Warts files.
+        /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,
         /// Options of every command.
         #[command(flatten)]
         common: Common,
     },
-    /// Convert warts to Parquet tables, JSON lines or links.
+    /// Convert to Parquet tables, JSON lines, RIPE Atlas results or links.
     Convert {
         /// What to write.
         #[arg(long, value_name = "FORMAT")]
@@ -56,7 +57,7 @@ pub enum Command {
         /// Memory for links, MiB; what does not fit goes to temporary files.
         #[arg(long, value_name = "MIB", default_value_t = 256)]
         memory: u32,
-        /// Warts files.
+        /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,
         /// Options of every command.
@@ -83,7 +84,7 @@ pub enum Command {
         /// Where to.
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
-        /// Warts files.
+        /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,
         /// Options of every command.
@@ -119,7 +120,7 @@ pub enum Command {
         /// Join private addresses although several vantage points tested them.
         #[arg(long)]
         merge_private: bool,
-        /// Warts files.
+        /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,
         /// Options of every command.
@@ -180,6 +181,8 @@ pub enum Format {
     Parquet,
     /// One JSON object a line, the values of sc_warts2json.
     Jsonl,
+    /// One traceroute a line, in the result format of RIPE Atlas.
+    Atlas,
     /// One link a line; Parquet if the name ends in .parquet.
     Links,
 }

@@ -185,7 +185,14 @@ fn convert(
             let (links, tally) = convert::links::collect(&mut cutter, &order)?;
             (write_links(links, &tally, output, with_digest, &notes)?, tally)
         }
-        Format::Jsonl => convert::jsonl::convert(&mut cutter, output, threads, with_digest)?,
+        Format::Jsonl => {
+            let form = convert::jsonl::Form::Scamper;
+            convert::jsonl::convert(&mut cutter, output, form, threads, with_digest)?
+        }
+        Format::Atlas => {
+            let form = convert::jsonl::Form::Atlas(&common.vp);
+            convert::jsonl::convert(&mut cutter, output, form, threads, with_digest)?
+        }
     };
     Ok(Report { command: "convert", cut: cutter.into_cut(), tally, outputs, aliases: None })
 }

@@ -18,13 +18,22 @@ use crate::warts::tables::Entry;
 use crate::warts::trace::Trace;
 use crate::warts::tracelb::Tracelb;
 
+/// What lines say.
+#[derive(Debug, Clone, Copy)]
+pub enum Form<'o> {
+    /// What `sc_warts2json` says, of all types that it prints.
+    Scamper,
+    /// What RIPE Atlas says, of traces; with the vantage point of records that carry none.
+    Atlas(&'o str),
+}
+
 /// Buffers of lines that were written go back to the workers.
-#[derive(Default)]
-struct ToJson {
+struct ToJson<'o> {
+    form: Form<'o>,
     spare: Mutex<Vec<Vec<u8>>>,
 }
 
-impl ToJson {
+impl ToJson<'_> {
     fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -36,18 +45,30 @@ struct Part {
     tally: Tally,
 }
 
-struct Writing {
+struct Writing<'o> {
+    form: Form<'o>,
     lines: Vec<u8>,
     rows: u64,
 }
 
-impl Visitor for Writing {
+impl Visitor for Writing<'_> {
     fn trace(&mut self, at: Place<'_>, trace: &Trace<'_>) {
-        jsonl::trace::write(trace, &at.span.tables, &mut self.lines);
+        let tables = &at.span.tables;
+        match self.form {
+            Form::Scamper => jsonl::trace::write(trace, tables, &mut self.lines),
+            Form::Atlas(fallback) => {
+                let vp = tables.vantage_point(trace.list_id, trace.cycle_id);
+                let fallback = Some(fallback.as_bytes()).filter(|vp| !vp.is_empty());
+                jsonl::atlas::write(trace, tables, vp.or(fallback), &mut self.lines);
+            }
+        }
         self.rows += 1;
     }
 
     fn other(&mut self, at: Place<'_>, body: &[u8]) -> std::result::Result<bool, Fault> {
+        if matches!(self.form, Form::Atlas(_)) {
+            return Ok(false);
+        }
         let (kind, tables) = (at.record.kind, &at.span.tables);
         let lines = &mut self.lines;
         match kind {
@@ -66,7 +87,7 @@ impl Visitor for Writing {
     }
 }
 
-impl Stage for ToJson {
+impl Stage for ToJson<'_> {
     type Worker = ();
     type Part = Part;
 
@@ -75,7 +96,7 @@ impl Stage for ToJson {
     fn work(&self, (): &mut (), batch: &Batch) -> Result<Part> {
         let mut lines = self.spare().pop().unwrap_or_default();
         lines.clear();
-        let mut writing = Writing { lines, rows: 0 };
+        let mut writing = Writing { form: self.form, lines, rows: 0 };
         let tally = visit(batch, &mut writing);
         Ok(Part { lines: writing.lines, rows: writing.rows, tally })
     }
@@ -88,12 +109,13 @@ impl Stage for ToJson {
 pub fn convert(
     cutter: &mut Cutter,
     path: &FilePath,
+    form: Form<'_>,
     threads: usize,
     with_digest: bool,
 ) -> Result<(Vec<Written>, Tally)> {
     let mut output = Output::create(path, with_digest)?;
     let (mut tally, mut rows) = (Tally::default(), 0);
-    let stage = ToJson::default();
+    let stage = ToJson { form, spare: Mutex::default() };
     run(&stage, cutter, threads, |part| {
         output.write(&part.lines)?;
         tally.add(part.tally);
