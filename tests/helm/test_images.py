@@ -172,11 +172,13 @@ def test_the_scanner_says_what_it_is_and_what_it_is_made_of(yard, scanner):
 
 
 def test_prober_and_scamper_run_inside_and_the_folder_of_privileges_is_there(yard, scanner):
-    said = run_inside(yard, "sh", "-c", "prober --help; scamper -v; stat -c %n:%F /var/empty")
+    said = run_inside(
+        yard, "sh", "-c", "/usr/local/bin/prober --help; scamper -v; stat -c %n:%F /var/empty"
+    )
 
     assert "exit status of run" in said
     assert "scamper version" in said
-    assert said.rstrip().endswith("/var/empty:directory")
+    assert "/var/empty:directory" in said
 
 
 def test_the_same_sources_give_the_same_image(yard, scanner):
