@@ -144,6 +144,12 @@ step_packages() {
         have zstd || missing="$missing zstd"
         have rclone || missing="$missing rclone"
         have chromium || ! packaged chromium || missing="$missing chromium fonts-dejavu-core"
+        # Tests of SSH start an sshd of their own; on a machine with systemd the package would
+        # leave one running for good, so it is installed in containers only.
+        if [ ! -d /run/systemd/system ]; then
+            [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
+            have sudo || missing="$missing sudo"
+        fi
     fi
     # shellcheck disable=SC2086 # a list of names
     [ -z "$missing" ] || install_packages $missing
