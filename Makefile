@@ -61,8 +61,9 @@ e2e: ## The demo, its failures, and the browser test
 	$(BIN)/pytest tests/e2e
 
 .PHONY: drives
-drives: ## Load onto real servers: WebDAV, SFTP, GCS emulator, Google Drive fake
+drives: ## Load onto real servers: every fault, random kills, and 2 GB beside `rclone copy`
 	$(BIN)/pytest tests/drives
+	PYTHONPATH=include:plugins:. $(BIN)/python -m tests.drives.acceptance
 
 .PHONY: cluster-up
 cluster-up: ## Make the hosts of the test cluster; docs/test-cluster.md

@@ -18,6 +18,13 @@ class Wire:
     target: int
     port: int = 0
     carried_bytes: int = 0
+    """From clients to the server."""
+
+    cut_at_bytes: int | None = None
+    """When so much was carried, it is cut for `cut_s`, once."""
+
+    cut_s: float = 0.0
+    was_cut: threading.Event = field(default_factory=threading.Event)
     is_cut: threading.Event = field(default_factory=threading.Event)
     is_over: threading.Event = field(default_factory=threading.Event)
 
@@ -26,20 +33,13 @@ class Wire:
         self.is_cut.set()
         threading.Timer(for_s, self.is_cut.clear).start()
 
-    def cut_once_after(self, size_bytes: int, for_s: float) -> threading.Event:
-        """Cut when *size_bytes* more were carried; give what is set when it happened."""
-        happened = threading.Event()
-        limit_bytes = self.carried_bytes + size_bytes
-
-        def watch() -> None:
-            while not self.is_over.wait(LOOK_EVERY_S):
-                if self.carried_bytes >= limit_bytes:
-                    self.cut(for_s)
-                    happened.set()
-                    return
-
-        threading.Thread(target=watch, daemon=True).start()
-        return happened
+    def count(self, size_bytes: int) -> None:
+        """Count what was carried, and cut when it is time."""
+        self.carried_bytes += size_bytes
+        is_due = self.cut_at_bytes is not None and self.carried_bytes >= self.cut_at_bytes
+        if is_due and not self.was_cut.is_set():
+            self.was_cut.set()
+            self.cut(self.cut_s)
 
     def carry(self, client: socket.socket) -> None:
         """Carry both ways between *client* and the server until either ends."""
@@ -59,7 +59,7 @@ class Wire:
                         return
                     if not data:
                         return
-                    self.carried_bytes += len(data) if end is client else 0
+                    self.count(len(data) if end is client else 0)
 
 
 @contextmanager
