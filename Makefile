@@ -46,11 +46,11 @@ unit: ## Python tests that need no Airflow run and no root
 .PHONY: test
 test: test-parts test-system ## All Python tests of `make check`: two halves that take as long
 
-NOT_RANDOM := -m "not chaos and not long"
+NOT_RANDOM := -m "not chaos and not long and not cluster"
 
 .PHONY: test-parts
 test-parts: ## Every part alone: units, documentation examples, drives, bootstrap.sh
-	$(BIN)/pytest $(NOT_RANDOM) tests/unit tests/drives tests/shell tests/helm include
+	$(BIN)/pytest $(NOT_RANDOM) tests/unit tests/drives tests/shell tests/helm tests/cluster include
 
 .PHONY: test-system
 test-system: ## The parts together: Airflow, the demo and its failures, the browser, kills

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.cluster import claim, lab
 from tests.cluster.errors import LabError
+from tests.cluster.k3s import NEXT_VERSION, VERSION
 
 
 def main() -> int:
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--state", type=Path, default=lab.DEFAULT_STATE, help="its folder")
         if action is _up:
             command.add_argument("--hosts", type=int, default=4, help="the server included")
+            command.add_argument("--next", action="store_true", help="a bundle to upgrade to, too")
             command.add_argument("--wait", type=float, default=0.0, help="for another lab, seconds")
         if action is _down:
             command.add_argument("--any", action="store_true", help="in whatever folder")
@@ -46,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(given: argparse.Namespace) -> None:
     began = time.monotonic()
-    made = lab.up(given.hosts, given.state.absolute(), given.wait)
+    versions = (VERSION, NEXT_VERSION) if given.next else (VERSION,)
+    made = lab.up(given.hosts, given.state.absolute(), given.wait, versions)
     for host in made.hosts:
         print(f"{host.name:10} {host.address}  {host.user}")
     print(f"up in {time.monotonic() - began:.0f} s; HITSCANNER_HOME is {made.home}")

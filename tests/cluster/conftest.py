@@ -11,7 +11,7 @@ from tests.cluster.console import Console
 from tests.cluster.fleet import fleet
 from tests.cluster.lab import Lab
 
-HOSTS = 5
+HOSTS = 9
 WAIT_FOR_LAB_S = 1200.0
 """How long to wait for another's lab to end."""
 
@@ -19,7 +19,7 @@ WAIT_FOR_LAB_S = 1200.0
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """
-    A server and four vantage points, bare, and removed at the end.
+    A server and eight vantage points, bare, and removed at the end.
 
     With HITSCANNER_LAB, which `python -m tests.cluster exec` sets, the lab that is up is used
     and stays.

@@ -29,14 +29,18 @@ class Made:
     rootfs: Path
     pause: Path
     scanner: Path
+    versions: tuple[str, ...]
+    """Of k3s, that of the bundle first."""
 
 
-def prepare() -> Made:
+def prepare(versions: tuple[str, ...] = (k3s.VERSION,)) -> Made:
     """Make what the cache lacks; minutes when it is empty."""
     with ThreadPoolExecutor(2) as pool:
         tree = pool.submit(rootfs.directory, rootfs.HOST)
         scanner = pool.submit(images.scanner)
-        return Made(tree.result(), images.pause(), scanner.result())
+        for version in versions:
+            k3s.make(version)
+        return Made(tree.result(), images.pause(), scanner.result(), versions)
 
 
 def new_key(home: Path) -> str:
@@ -50,18 +54,25 @@ def new_key(home: Path) -> str:
 def programs(made: Made, state: Path) -> Path:
     """Lay out the folder that every host sees as /opt/k8s."""
     folder = state / "k8s"
-    k3s.programs(folder)
+    k3s.programs(folder, made.versions)
     return folder
 
 
 def write(home: Path, hosts: Sequence[Host], made: Made) -> None:
-    """Write the inventory and the bundle into *home*."""
+    """Write the inventory and a bundle for each version into *home*."""
     (home / "inventory.toml").write_text(inventory(hosts).to_toml())
-    bundle = home / "bundle"
+    first, *others = made.versions
+    write_bundle(home / "bundle", first, made)
+    for version in others:
+        write_bundle(home / f"bundle-{version}", version, made)
+
+
+def write_bundle(bundle: Path, version: str, made: Made) -> None:
+    """Write what hosts get of k3s *version*."""
     (bundle / "images").mkdir(parents=True)
     (bundle / "images" / "k3s-airgap-images-amd64.tar").symlink_to(made.pause)
     (bundle / "images" / "scanner.tar").symlink_to(made.scanner)
-    k3s.pack(bundle / "k3s-amd64")
+    k3s.pack(bundle / "k3s-amd64", version)
     write_sums(bundle)
 
 

@@ -43,6 +43,12 @@ def programs(folder: Path, versions: tuple[str, ...] = (VERSION,)) -> None:
                 _place(build.binaries(made) / name, folder / version / name)
 
 
+def make(version: str) -> None:
+    """Build the programs of *version* that the cache lacks."""
+    for each in builds(version):
+        build.binaries(each)
+
+
 def builds(version: str) -> list[build.GoBuild]:
     """Return what a server and an agent of *version* run; what comes later wins."""
     both = [build.kubernetes(VERSION), build.etcd(), build.listener()]

@@ -11,6 +11,7 @@ from tests.cluster import claim, home, host, machine, network, packages
 from tests.cluster.commands import run
 from tests.cluster.errors import LabError
 from tests.cluster.host import Host
+from tests.cluster.k3s import VERSION
 from tests.cluster.paths import HERE
 
 REPOSITORY = HERE.parents[1]
@@ -71,9 +72,20 @@ def plan_hosts(count: int, state: Path) -> tuple[Host, ...]:
     )
 
 
-def up(count: int, state: Path = DEFAULT_STATE, wait_s: float = 0.0) -> Lab:
+def up(
+    count: int,
+    state: Path = DEFAULT_STATE,
+    wait_s: float = 0.0,
+    versions: tuple[str, ...] = (VERSION,),
+) -> Lab:
     """
     Make a lab of *count* hosts, and in *state* what it takes to reach them.
+
+    Args:
+        count: of hosts, the server included.
+        state: the lab's folder.
+        wait_s: how long to wait for another lab to end.
+        versions: of k3s; the first is that of `home/bundle`, others lie in `bundle-VERSION`.
 
     Raises:
         LabError: another lab is up, *count* is out of range, or something could not be made;
@@ -82,7 +94,8 @@ def up(count: int, state: Path = DEFAULT_STATE, wait_s: float = 0.0) -> Lab:
     if not 1 <= count <= MOST_HOSTS:
         raise LabError(f"{count} hosts are asked for; give 1 to {MOST_HOSTS}")
     packages.install()
-    made = home.prepare()
+    packages.check_compilers()
+    made = home.prepare(versions)
     claim.take(state, REPOSITORY, wait_s)
     try:
         _wipe(state)

@@ -37,7 +37,8 @@ def install() -> list[str]:
     return missing
 
 
-def check_go() -> None:
-    """Raise LabError if there is no Go to build Kubernetes with."""
-    if not shutil.which("go"):
-        raise LabError("Kubernetes is built with Go, which is not on PATH; install Go 1.26")
+def check_compilers() -> None:
+    """Raise LabError if there is no Go for Kubernetes, or no C compiler for the clock."""
+    for tool, remedy in (("go", "install Go 1.26 (go.dev/dl)"), ("cc", "install gcc")):
+        if not shutil.which(tool):
+            raise LabError(f"the test cluster is built with {tool}, which is missing; {remedy}")

@@ -21,6 +21,9 @@ class Tree:
     hooks: tuple[str, ...] = ()
     """POSIX sh; `$1` is the tree."""
 
+    variant: str = "minbase"
+    """"minbase" for a system with its package manager, "extract" for the files alone."""
+
     @property
     def key(self) -> str:
         """Digest of all that the tree depends on but Debian's own updates."""
@@ -50,11 +53,19 @@ HOST = Tree(
 """A small server as its owner would hand it over: sshd, no k3s."""
 
 SCANNER = Tree(
-    packages=("scamper", "iproute2", "python3-minimal"),
-    # scamper separates its privileges into this folder.
-    hooks=('mkdir -p "$1"/var/empty',),
+    variant="extract",
+    packages=("busybox-static", "scamper", "python3"),
+    hooks=(
+        'chroot "$1" /bin/busybox --install -s /bin',
+        # scamper separates its privileges: into this folder, as nobody.
+        'mkdir -p "$1"/var/empty "$1"/tmp "$1"/root',
+        'echo "root:x:0:0::/root:/bin/sh" > "$1"/etc/passwd',
+        'echo "nobody:x:65534:65534::/:/bin/false" >> "$1"/etc/passwd',
+        'echo "nogroup:x:65534:" > "$1"/etc/group',
+        'cd "$1" && rm -rf usr/share/locale usr/share/doc usr/share/man var/lib/apt var/cache',
+    ),
 )
-"""What a probe pod needs."""
+"""What a probe pod needs, and little more: every host imports it."""
 
 
 def directory(tree: Tree, cache: Path = CACHE) -> Path:
@@ -73,10 +84,11 @@ def _cached(tree: Tree, target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     made = target.with_name(f".new-{target.name}")
     _remove(made)
-    hooks = [f"--customize-hook={hook}" for hook in tree.hooks]
+    moment = "customize" if tree.variant == "minbase" else "extract"
+    hooks = [f"--{moment}-hook={hook}" for hook in tree.hooks]
     done = subprocess.run(
         [
-            *("nice", "-n10", "mmdebstrap", "--quiet", "--variant=minbase", *hooks),
+            *("nice", "-n10", "mmdebstrap", "--quiet", f"--variant={tree.variant}", *hooks),
             *("--aptopt=Apt::Install-Recommends false", "--dpkgopt=path-exclude=/usr/share/man/*"),
             *("--dpkgopt=path-exclude=/usr/share/doc/*", f"--include={','.join(tree.packages)}"),
             *(SUITE, str(made)),
