@@ -6,17 +6,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hitscanner.errors import UsageError
 from hitscanner.infra.images import Buildah, ImageError, Registry
-from hitscanner.wiring_platform import build_arguments
 from tests.cluster import images, rootfs
 from tests.helm.api_server import free_port, running
-from tests.shell.test_versions import pinned
 from tests.support.paths import REPOSITORY
 
 pytestmark = [
@@ -205,71 +203,9 @@ def test_a_certificate_that_nobody_signed_is_not_trusted(yard, scanner):
         yard.builder.push("scanner", registry)
 
 
-AIRFLOW_BASE = rootfs.Tree(
-    packages=(
-        *("ca-certificates", "dumb-init", "libmariadb3", "netbase", "openssh-client", "procps"),
-        *("python3", "scamper", "tzdata", "findutils"),
-    )
-)
-AIRFLOW_BUILDER = rootfs.Tree(
-    packages=(
-        *("ca-certificates", "gcc", "libc6-dev", "libmariadb-dev", "pkg-config"),
-        *("python3-dev", "python3-venv"),
-    )
-)
-
-
-@pytest.fixture(scope="module")
-def airflow(yard: Yard) -> str:
-    """Airflow's image by digest, built with the packages of the lock, and pushed."""
-    certificates = "/etc/ssl/certs/ca-certificates.crt"
-    options = [
-        *yard.builder.options,
-        "--network=host",
-        f"--volume={certificates}:{certificates}:ro",
-    ]
-    bases = {
-        "BASE": base(yard, AIRFLOW_BASE, "airflow-base"),
-        "BUILD_BASE": base(yard, AIRFLOW_BUILDER, "airflow-builder"),
-    }
-    replace(yard.builder, options=options).build("airflow", {**build_arguments(), **bases})
-    return yard.builder.push("airflow", yard.registry)
-
-
-def test_airflows_image_has_what_the_chart_and_both_databases_ask_for(yard, airflow):
-    """References: the chart's probes call /entrypoint and /clean-logs by these paths."""
-    programs = "command -v bash sh find xargs dumb-init airflow python hitscanner ssh scamper"
-    said = run_inside(
-        yard, "sh", "-c", f"{programs}; ls -l /entrypoint /clean-logs; id", image="airflow"
-    )
-
-    assert len([line for line in said.splitlines() if line.startswith("/")]) == 10
-    assert said.count("-rwxr-xr-x") == 2
-    assert "uid=50000(airflow) gid=0(root)" in said
-
-
-def test_airflow_runs_inside_through_its_entrypoint_and_finds_our_dags(yard, airflow):
-    database = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:////tmp/airflow.db"
-    script = (
-        f"export {database} AIRFLOW__CORE__DAGS_FOLDER=/opt/hitscanner/dags"
-        " AIRFLOW__CORE__PLUGINS_FOLDER=/opt/hitscanner/plugins AIRFLOW__CORE__LOAD_EXAMPLES=False"
-        " AIRFLOW_HOME=/tmp/airflow;"
-        " /entrypoint version; /entrypoint airflow db migrate >/dev/null 2>&1;"
-        " /entrypoint airflow dags list-import-errors -o json;"
-        " /entrypoint dags list --local -o plain;"
-        " ls /opt/hitscanner/helm; hitscanner version"
-    )
-    said = run_inside(yard, "bash", "-c", script, image="airflow")
-
-    assert pinned()["AIRFLOW_VERSION"] in said
-    assert "releases.toml" in said
-    assert "provision_platform" in said
-    assert "Traceback" not in said
-
-
-def run_inside(yard: Yard, *command: str, image: str = "scanner") -> str:
+def run_inside(yard: Yard, *command: str) -> str:
     made = subprocess.run(
-        ["buildah", "from", "--pull-never", f"localhost/hitscanner/{image}:build"],
+        ["buildah", "from", "--pull-never", "localhost/hitscanner/scanner:build"],
         check=True,
         capture_output=True,
         text=True,
