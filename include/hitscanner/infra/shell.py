@@ -17,6 +17,9 @@ TIMED_OUT = (124, 137)
 
 NO_FILE = 44
 
+LONGEST_ARGUMENT = 30_000
+"""Characters; Linux takes 128 KiB in one argument (execve(2)), quoting may treble a script."""
+
 _PUT = """set -eu
 folder=$(dirname -- {path})
 [ -d "$folder" ] || (umask 022; mkdir -p -- "$folder")
@@ -84,7 +87,9 @@ class ShellRemote:
         raise NotImplementedError
 
     async def run(self, script: str, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Done:
-        """Run a POSIX sh script as root."""
+        """Run a POSIX sh script as root; a very long one has no *stdin* of its own."""
+        if len(script) > LONGEST_ARGUMENT and not stdin:
+            script, stdin = "exec sh", script.encode()
         raw = await self._timed(script, stdin, timeout_s)
         return Done(raw.status, _text(raw.out), _text(raw.err))
 

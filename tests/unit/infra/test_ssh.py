@@ -168,6 +168,14 @@ def test_what_a_script_prints_and_how_it_exits_is_an_answer(sshd: Sshd, keys: Ke
     assert (done.status, done.out, done.err) == (3, "yes", "no\n")
 
 
+def test_a_script_longer_than_an_argument_may_be_runs_as_well(sshd: Sshd, keys: Keys) -> None:
+    script = "set -e\n" + "true 'a rule'\n" * 40_000 + "echo $((6 * 7))"
+
+    done = use(sshd.host(SUDOER), keys, lambda remote: remote.run(script))
+
+    assert (done.status, done.out) == (0, "42\n")
+
+
 def test_a_command_that_does_not_end_is_killed_on_the_host(sshd: Sshd, keys: Keys) -> None:
     async def hang(remote: Remote) -> None:
         await remote.run("echo begun; exec sleep 4711", timeout_s=1)
