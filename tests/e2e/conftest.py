@@ -25,6 +25,8 @@ class Ended:
     def result(self) -> dict[str, Any]:
         """The JSON object on the last line of standard output."""
         found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        # Whatever a test looks at: a prefix that opted out got no packet.
+        assert found.get("network", {}).get("opt_out", 0) == 0
         return found
 
 

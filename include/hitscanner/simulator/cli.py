@@ -1,12 +1,15 @@
 """`hitscanner simulator`: make a world, bring it up and down, ask for the truth, score a result."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import UsageError
+from hitscanner.settings import Settings
 from hitscanner.simulator import addressing, lifecycle
 from hitscanner.simulator import score as scoring
 from hitscanner.simulator.aliases import AliasScore, score_alias_tables
@@ -131,21 +134,35 @@ def truth(
 
 @app.command()
 def score(
-    traces: Annotated[list[Path], typer.Option(help="Parquet files or folders of `traces`.")],
-    links: Annotated[Path, typer.Option(help="The merged links, Parquet.")],
+    cycle: Annotated[
+        str | None, typer.Option(help="LIST/CYCLE in this home's store, in place of the files.")
+    ] = None,
+    traces: Annotated[
+        list[Path] | None, typer.Option(help="Parquet files or folders of `traces`.")
+    ] = None,
+    links: Annotated[Path | None, typer.Option(help="The merged links, Parquet.")] = None,
     replies: Annotated[
         list[Path] | None, typer.Option(help="Parquet files or folders of `replies`: for paths.")
     ] = None,
     alias_sets: Annotated[Path | None, typer.Option(help="Their alias sets, Parquet.")] = None,
-    world_file: WorldFile = _WORLD,
+    world_file: Annotated[
+        Path | None, typer.Option("--world", help="World file; of a cycle, the home's own.")
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Compare a cycle with the truth; exit 2 if a link is false or missing."""
-    made = World.load(world_file)
-    result = scoring.score(made, traces, links)
-    aliases = None if alias_sets is None else score_alias_tables(made, alias_sets, links)
-    paths = score_paths(made, traces, replies) if replies else None
+    if cycle is not None and not (traces or links or replies or alias_sets):
+        found = _scored(Settings.from_environment(), Cycle.parse(cycle))
+    elif cycle is None and traces and links:
+        found = _Scored(traces, links, replies or [], alias_sets, _WORLD)
+    else:
+        raise UsageError("say --cycle LIST/CYCLE, or --traces and --links; one of the two")
+    made = World.load(world_file or found.world)
+    result = scoring.score(made, found.traces, found.links)
+    sets = found.alias_sets
+    aliases = None if sets is None else score_alias_tables(made, sets, found.links)
+    paths = score_paths(made, found.traces, found.replies) if found.replies else None
     lines = _link_lines(result)
     lines += [] if paths is None else _path_score_lines(paths)
     lines += [] if aliases is None else [_alias_line(aliases)]
@@ -154,11 +171,40 @@ def score(
     _answer(result.to_json() | more, lines, as_json=as_json, code=_DONE if whole else _IN_PART)
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """The files of a cycle that are compared with a world."""
+
+    traces: list[Path]
+    links: Path
+    replies: list[Path]
+    alias_sets: Path | None
+    world: Path
+
+
+def _scored(settings: Settings, cycle: Cycle) -> _Scored:
+    store = settings.store
+    sets = store / cycle.topology / "alias_sets.parquet"
+    replies = store / cycle.table("replies")
+    return _Scored(
+        traces=[store / cycle.table("traces")],
+        links=store / cycle.topology / "links.parquet",
+        replies=[replies] if replies.is_dir() else [],
+        alias_sets=sets if sets.is_file() else None,
+        world=settings.simulator / "world.jsonl",
+    )
+
+
 def _link_lines(found: scoring.Score) -> list[str]:
     return [
         (
             f"links: precision {found.precision:.4f}, recall {found.recall:.4f}"
             f" ({found.found} found, {found.visible} visible, {found.ambiguous} ambiguous)"
+        ),
+        *(
+            f"  IPv{version}: precision {part.precision:.4f}, recall {part.recall:.4f}"
+            f" ({part.found} found, {part.visible} visible)"
+            for version, part in found.by_version.items()
         ),
         *(f"false:  {f.near} {f.far} x{f.count}: {f.reason}" for f in found.false_links),
         *(f"missed: {f.near} {f.far} x{f.count}: {f.reason}" for f in found.missed_links),

@@ -1,7 +1,7 @@
 """Compare links that were measured with the links that were there to be seen."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import permutations, takewhile
 from pathlib import Path
@@ -37,6 +37,16 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class FamilyScore:
+    """The links of one address family."""
+
+    precision: float
+    recall: float
+    found: int
+    visible: int
+
+
+@dataclass(frozen=True)
 class Score:
     """How well links were measured, counted on the paths of the flows that were probed."""
 
@@ -53,6 +63,8 @@ class Score:
     false_links: tuple[Finding, ...] = ()
     missed_links: tuple[Finding, ...] = ()
     unknown_vantage_points: tuple[str, ...] = ()
+    by_version: dict[Version, FamilyScore] = field(default_factory=dict)
+    """The same, IPv4 and IPv6 apart."""
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON values."""
@@ -111,6 +123,27 @@ def score(world: World, traces_parquets: Sequence[Path], links_parquet: Path) ->
             _missed(truth, ends, count) for ends, count in Counter(missed).most_common(_SHOWN)
         ),
         unknown_vantage_points=tuple(sorted(strangers)),
+        by_version={
+            version: _of_family(version, judged, false, truth.certain, missed)
+            for version in addressing.VERSIONS
+        },
+    )
+
+
+def _of_family(
+    version: Version,
+    judged: Mapping[_Ends, FoundLink],
+    false: Iterable[FoundLink],
+    visible: Iterable[_Ends],
+    missed: Iterable[_Ends],
+) -> FamilyScore:
+    def count(links: Iterable[_Ends]) -> int:
+        return sum(ends[0] == version for ends in links)
+
+    found, seen = count(judged), count(visible)
+    wrong = sum(link.version == version for link in false)
+    return FamilyScore(
+        _share(found - wrong, found), _share(seen - count(missed), seen), found, seen
     )
 
 

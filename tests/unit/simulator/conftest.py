@@ -37,5 +37,13 @@ def world_file(tmp_path):
 
 @pytest.fixture
 def state(tmp_path):
+    """
+    Where a test has its Internet, which is taken down afterwards.
+
+    Nothing may have been sent to a prefix that opted out; the test that does so on purpose takes
+    its Internet down itself.
+    """
     yield tmp_path / "state"
+    opted_out = lifecycle.status(tmp_path / "state").counts.get("opt_out", 0)
     lifecycle.down(tmp_path / "state")
+    assert opted_out == 0

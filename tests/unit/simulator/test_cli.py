@@ -1,10 +1,12 @@
 """The command line: what it prints, and what its exit code says."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
 
+from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import UsageError
 from hitscanner.simulator.cli import app
 from hitscanner.simulator.world import World
@@ -65,6 +67,30 @@ def test_a_perfect_cycle_scores_and_exits_with_0_and_a_spoilt_one_with_2(world, 
 
     assert (whole[0], whole[1]["recall"]) == (0, 1.0)
     assert (spoilt[0], spoilt[1]["missed"]) == (2, 1)
+
+
+def test_a_cycle_of_the_home_is_scored_by_its_name(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("HITSCANNER_HOME", str(tmp_path))
+    cycle = Cycle("demo", "20261122T030000Z")
+    store, home = tmp_path / "store", tmp_path / "simulator"
+    traces, rows = perfect(World.load(world))
+    for folder in (store / cycle.table("traces"), store / cycle.topology, home):
+        folder.mkdir(parents=True)
+    shutil.copyfile(world, home / "world.jsonl")
+    write_parquet(traces, store / cycle.table("traces") / "0000.parquet")
+    write_parquet(rows, store / cycle.topology / "links.parquet")
+
+    code, result = run("score", "--cycle", str(cycle))
+
+    assert (code, result["precision"], result["recall"]) == (0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--cycle", "demo/20261122T030000Z", "--links", "links.parquet")]
+)
+def test_a_score_is_of_a_cycle_or_of_files(arguments):
+    with pytest.raises(UsageError, match="say --cycle LIST/CYCLE, or --traces and --links"):
+        run("score", *arguments)
 
 
 def test_nothing_up_is_said_so(tmp_path):

@@ -82,6 +82,17 @@ def test_what_is_perfect_scores_one(judge):
     assert result.found == result.true == result.visible > 100
 
 
+def test_links_of_the_two_families_are_counted_apart(judge):
+    def without_v4(rows):
+        return [row for row in rows if ":" in row["in"]]
+
+    whole, spoilt = judge().by_version, judge(without_v4).by_version
+
+    assert whole[4].visible + whole[6].visible == judge().visible
+    assert (whole[4].recall, whole[6].recall) == (1.0, 1.0)
+    assert (spoilt[4].recall, spoilt[4].found, spoilt[6]) == (0.0, 0, whole[6])
+
+
 def test_a_deleted_link_is_missed_and_named(judge):
     result = judge(lambda rows: rows[1:])
 
