@@ -98,6 +98,10 @@ bench-fuzz: ## Fuzz each input of hs-transform for FUZZ_S seconds (needs `cargo 
 transform-image: ## Build hs-transform with everything inside it, and an image FROM scratch with it
 	docker/transform/build.sh
 
+.PHONY: bench-simulator
+bench-simulator: ## How much the simulated Internet answers; needs root and a quiet machine
+	$(BIN)/python -m tests.bench.simulator
+
 .PHONY: docs
 docs: ## Write docs/DAGS.md from the DAG files
 	PYTHONPATH=plugins $(BIN)/python -m hitscanner_airflow.docs > docs/DAGS.md

@@ -9,11 +9,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_serial
 from hitscanner.domain.alias_tasks import METHODS, AliasMethod
 from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.params import (
-    LONGEST_DEADLINE_S,
+    DeadlineS,
     ParamSpec,
+    PlanOnly,
+    RatePps,
+    SliceS,
+    WaitS,
     format_duration,
     param_schema,
-    parse_duration_s,
 )
 from hitscanner.domain.validation import InvalidInputError, as_json, validate
 from hitscanner.errors import InvalidValueError, UnknownKeyError
@@ -62,12 +65,7 @@ class AliasParams(BaseModel):
         "taken as evidence too",
         examples=[["2026-11.iffout"]],
     )
-    rate_pps: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        default=100,
-        title="Packets per second",
-        description="a whole number of packets per second from each vantage point, 1 to 10000 "
-        "(its own max_pps holds as well)",
-    )
+    rate_pps: RatePps = 100
     max_addresses: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] = Field(
         default=1_000_000,
         title="Most addresses",
@@ -93,16 +91,8 @@ class AliasParams(BaseModel):
         title="Attempts",
         description="the number of probes to an address that stays silent, 1 to 10",
     )
-    wait_s: Annotated[int, Field(strict=True, ge=1, le=10)] = Field(
-        default=1,
-        title="Wait for a reply",
-        description="the seconds to wait for a reply, a whole number from 1 to 10",
-    )
-    plan_only: Annotated[bool, Field(strict=True)] = Field(
-        default=False,
-        title="Show the plan, send nothing",
-        description="true or false",
-    )
+    wait_s: WaitS = 1
+    plan_only: PlanOnly = False
     min_vp_ratio: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
         default=0.5,
         title="Vantage points needed",
@@ -113,9 +103,7 @@ class AliasParams(BaseModel):
         title="Tests needed",
         description="the part of the tests below which a stage has failed, 0 to 1",
     )
-    deadline_s: Annotated[
-        int, BeforeValidator(parse_duration_s), Field(strict=True, ge=1, le=LONGEST_DEADLINE_S)
-    ] = Field(
+    deadline_s: DeadlineS = Field(
         default=6 * 3600,
         validation_alias="deadline",
         serialization_alias="deadline",
@@ -123,11 +111,7 @@ class AliasParams(BaseModel):
         description="the time after which probing stops, seconds or a duration up to 7 days",
         examples=["6h"],
     )
-    slice_s: Annotated[int, Field(strict=True, ge=1, le=3600)] = Field(
-        default=300,
-        title="Length of a slice",
-        description="the seconds a slice of probing should take, a whole number from 1 to 3600",
-    )
+    slice_s: SliceS = 300
 
     @field_serializer("deadline_s")
     def _deadline_as_text(self, seconds: int) -> str:

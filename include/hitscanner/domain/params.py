@@ -85,6 +85,55 @@ def _check_list(name: object) -> object:
         raise ValueError(str(error).partition("; ")[2]) from None
 
 
+# What the forms of several DAGs ask in the same words.
+WaitS = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=10,
+        title="Wait for a reply",
+        description="the seconds to wait for a reply, a whole number from 1 to 10",
+    ),
+]
+
+RatePps = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=10_000,
+        title="Packets per second",
+        description="a whole number of packets per second from each vantage point, 1 to 10000 "
+        "(its own max_pps holds as well)",
+    ),
+]
+
+PlanOnly = Annotated[
+    bool,
+    Field(
+        strict=True,
+        title="Show the plan, send nothing",
+        description="true or false",
+    ),
+]
+
+SliceS = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=3600,
+        title="Length of a slice",
+        description="the seconds a slice of probing should take, a whole number from 1 to 3600",
+    ),
+]
+
+DeadlineS = Annotated[
+    int, BeforeValidator(parse_duration_s), Field(strict=True, ge=1, le=LONGEST_DEADLINE_S)
+]
+
+
 class TracerouteParams(BaseModel):
     """
     What is asked of one `traceroute` run, every value checked.
@@ -151,17 +200,8 @@ class TracerouteParams(BaseModel):
         description="true or false; true sends every attempt to every hop, so that routers which "
         "balance packet by packet show, for that many times the packets",
     )
-    wait_s: Annotated[int, Field(strict=True, ge=1, le=10)] = Field(
-        default=1,
-        title="Wait for a reply",
-        description="the seconds to wait for a reply, a whole number from 1 to 10",
-    )
-    rate_pps: Annotated[int, Field(strict=True, ge=1, le=10_000)] = Field(
-        default=100,
-        title="Packets per second",
-        description="a whole number of packets per second from each vantage point, 1 to 10000 "
-        "(its own max_pps holds as well)",
-    )
+    wait_s: WaitS = 1
+    rate_pps: RatePps = 100
     dealias: Annotated[bool, Field(strict=True)] = Field(
         default=False,
         title="Resolve aliases afterwards",
@@ -181,11 +221,7 @@ class TracerouteParams(BaseModel):
         "parameters, not the other fields of this form; or nothing",
         examples=["sample/20261122T030000Z"],
     )
-    plan_only: Annotated[bool, Field(strict=True)] = Field(
-        default=False,
-        title="Show the plan, send nothing",
-        description="true or false",
-    )
+    plan_only: PlanOnly = False
     min_vp_ratio: Annotated[float, Field(strict=True, ge=0, le=1)] = Field(
         default=0.5,
         title="Vantage points needed",
@@ -197,9 +233,7 @@ class TracerouteParams(BaseModel):
         title="Targets needed",
         description="the part of the targets below which a cycle has failed, a number from 0 to 1",
     )
-    deadline_s: Annotated[
-        int, BeforeValidator(parse_duration_s), Field(strict=True, ge=1, le=LONGEST_DEADLINE_S)
-    ] = Field(
+    deadline_s: DeadlineS = Field(
         default=6 * 3600,
         validation_alias="deadline",
         serialization_alias="deadline",
@@ -207,11 +241,7 @@ class TracerouteParams(BaseModel):
         description="the time after which probing stops, seconds or a duration up to 7 days",
         examples=["6h"],
     )
-    slice_s: Annotated[int, Field(strict=True, ge=1, le=3600)] = Field(
-        default=300,
-        title="Length of a slice",
-        description="the seconds a slice of probing should take, a whole number from 1 to 3600",
-    )
+    slice_s: SliceS = 300
 
     @field_serializer("deadline_s")
     def _deadline_as_text(self, seconds: int) -> str:

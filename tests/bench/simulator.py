@@ -1,0 +1,121 @@
+"""
+How much the simulated Internet answers: `make bench-simulator` (root, scamper, two minutes).
+
+1. One vantage point, 8,000 probes/s, 5,000 routers of which none is silent: each probe that is read
+   must be answered. What scamper's own socket drops (`/proc/net/raw`) is counted apart.
+2. Twenty vantage points at 100 probes/s each: how much of a core it takes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hitscanner.simulator import lifecycle
+from hitscanner.simulator.objects import Prefix, Router, WorldSpec
+from hitscanner.simulator.world import World, generate
+
+ROUTERS, TARGETS = 5000, 4000
+LOOK_S = 0.1
+
+
+def talkative(spec: WorldSpec) -> World:
+    """Return a world in which somebody answers every probe."""
+    return World(
+        replace(thing, silent=False, port_unreachable_from="loopback")
+        if isinstance(thing, Router)
+        else replace(thing, end="answer")
+        if isinstance(thing, Prefix)
+        else thing
+        for thing in generate(spec).objects()
+    )
+
+
+def start(netns: str, rate_pps: int, targets: Path) -> "subprocess.Popen[bytes]":
+    """Trace the targets; in a namespace that has no way out."""
+    trace = "trace -P icmp-paris -q 1 -w 2 -g 5"
+    argv = ["scamper", "-p", str(rate_pps), "-c", trace, "-o", "/dev/null", "-f", str(targets)]
+    return subprocess.Popen(["ip", "netns", "exec", netns, *argv], stdout=subprocess.DEVNULL)
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time of a process (proc(5): utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def socket_drops(pid: int) -> int:
+    """Return what the raw sockets in the namespace of a process have dropped."""
+    drops = 0
+    for name in ("raw", "raw6"):
+        try:
+            lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+        except OSError:
+            return drops
+        drops += sum(int(line.split()[-1]) for line in lines)
+    return drops
+
+
+def device_drops(netns: str) -> int:
+    """Return what the TAP device has dropped, either way."""
+    argv = ["ip", "-n", netns, "-j", "-s", "link", "show", "dev", "hs0"]
+    stats = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)[0]["stats64"]
+    return int(stats["rx"]["dropped"]) + int(stats["tx"]["dropped"])
+
+
+def measure(spec: WorldSpec, rate_pps: int, folder: Path) -> dict[str, object]:
+    """Trace all targets from every vantage point at once; return what passed."""
+    world, state = talkative(spec), folder / "state"
+    file, targets = folder / "world.jsonl", folder / "targets.txt"
+    world.dump(file)
+    targets.write_text("".join(f"{target}\n" for target in world.targets()))
+    up = lifecycle.up(file, state)
+    assert up.pid is not None
+    try:
+        began, before = time.monotonic(), cpu_s(up.pid)
+        probers = [start(vp.netns, rate_pps, targets) for vp in world.vantage_points]
+        dropped = dict.fromkeys(range(len(probers)), 0)
+        while any(prober.poll() is None for prober in probers):
+            for number, prober in enumerate(probers):
+                dropped[number] = max(dropped[number], socket_drops(prober.pid))
+            time.sleep(LOOK_S)
+        wall_s, used_s = time.monotonic() - began, cpu_s(up.pid) - before
+        on_devices = sum(device_drops(vp.netns) for vp in world.vantage_points)
+        time.sleep(2)  # the status is written once a second
+        seen = lifecycle.status(state)
+        vps = seen.counts["vantage_points"].values()  # type: ignore[attr-defined]
+    finally:
+        lifecycle.down(state)
+    probes = sum(vp["probes"] for vp in vps)
+    return {
+        "routers": spec.routers,
+        "vantage_points": len(spec.vantage_points),
+        "rate_pps_each": rate_pps,
+        "probes": probes,
+        "probes_per_s": round(probes / wall_s),
+        "peak_pps": max(vp["peak_pps"] for vp in vps),
+        "unanswered": probes - sum(vp["replies"] for vp in vps),
+        "not_taken_by_the_kernel": seen.unsent,
+        "device_drops": on_devices,
+        "scamper_socket_drops": sum(dropped.values()),
+        "core_share": round(used_s / wall_s, 3),
+        "us_per_probe": round(1e6 * used_s / probes, 1),
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print one JSON object a measurement."""
+    one, many = ("b-0001",), tuple(f"b-{i:04d}" for i in range(1, 21))
+    for names, rate_pps, targets in ((one, 8000, TARGETS), (many, 100, 150)):
+        with tempfile.TemporaryDirectory() as folder:
+            spec = WorldSpec(1, ROUTERS, names, targets)
+            print(json.dumps(measure(spec, rate_pps, Path(folder))), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
