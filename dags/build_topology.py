@@ -11,7 +11,8 @@ cycles named; the same input comes out with the same bytes.
 2. `build` joins the links and the alias sets into nodes, node links and interfaces, in the text
    form of CAIDA's ITDK and as Parquet. AS and place come from the files `prefix2as-YYYYMMDD…` and
    `geo-YYYYMMDD.csv` in HOME/labels, the newest up to the cycle's day; their dates are recorded.
-3. `compare` writes what is new, gone and moved since the previous cycle of the same list. A change
+3. `draw` writes `picture.html`: the map by AS and vantage point, and the plots; it works offline.
+4. `compare` writes what is new, gone and moved since the previous cycle of the same list. A change
    that another set of vantage points explains is marked as such.
 
 **After a failure** clear the red square.
@@ -25,29 +26,20 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from hitscanner_airflow.assets import alias_evidence, router_topology, topology_tables
-from hitscanner_airflow.bridge import announce, cycles_asked, verdicts
+from hitscanner_airflow.bridge import announce, verdicts
+from hitscanner_airflow.on_cycles import ON_CYCLES, find_cycles
 from hitscanner_airflow.params import CYCLES, form
-from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT
+from hitscanner_airflow.policy import CYCLE_NAME
 
 
 @dag(
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
     schedule=(topology_tables | alias_evidence),
-    catchup=False,
-    max_active_runs=1,  # two runs would do the same cycle's work twice at once
-    dagrun_timeout=RUN_TIMEOUT,
-    default_args=DEFAULT_ARGS,
-    tags=["data"],
     params=form([CYCLES]),
+    **ON_CYCLES,
 )
 def build_topology() -> None:
-    @task
-    @verdicts
-    def find_cycles() -> list[dict[str, str]]:
-        """Name the cycles of all triggering events, or those asked for."""
-        return cycles_asked()
-
     @task(map_index_template=CYCLE_NAME, multiple_outputs=False)
     @verdicts
     def build(cycle: dict[str, str]) -> dict[str, str]:
@@ -66,8 +58,16 @@ def build_topology() -> None:
         announce(router_topology, {**cycle, **compared})
         return compared
 
+    @task(map_index_template=CYCLE_NAME, multiple_outputs=False)
+    @verdicts
+    def draw(cycle: dict[str, str]) -> dict[str, str]:
+        """Draw the cycle's page."""
+        from hitscanner.outcome import draw
+
+        return draw(cycle)
+
     built = build.expand(cycle=find_cycles())
-    compare.expand(cycle=built)
+    compare.expand(cycle=draw.expand(cycle=built))
 
 
 build_topology()

@@ -22,29 +22,20 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from hitscanner_airflow.assets import raw_traces, topology_tables
-from hitscanner_airflow.bridge import announce, cycles_asked, verdicts
+from hitscanner_airflow.bridge import announce, verdicts
+from hitscanner_airflow.on_cycles import ON_CYCLES, find_cycles
 from hitscanner_airflow.params import CYCLES, form
-from hitscanner_airflow.policy import CYCLE_NAME, DEFAULT_ARGS, RUN_TIMEOUT, VANTAGE_POINT
+from hitscanner_airflow.policy import CYCLE_NAME, VANTAGE_POINT
 
 
 @dag(
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
     schedule=[raw_traces],
-    catchup=False,
-    max_active_runs=1,  # two runs would do the same cycle's work twice at once
-    dagrun_timeout=RUN_TIMEOUT,
-    default_args=DEFAULT_ARGS,
-    tags=["data"],
     params=form([CYCLES]),
+    **ON_CYCLES,
 )
 def transform() -> None:
-    @task
-    @verdicts
-    def find_cycles() -> list[dict[str, str]]:
-        """Name the cycles of all triggering events, or those asked for."""
-        return cycles_asked()
-
     @task
     @verdicts
     def find_shards(cycles: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.manifest import CycleManifest
 from hitscanner.domain.quorum import Counts
-from hitscanner.errors import MeasurementFailedError
+from hitscanner.errors import MeasurementFailedError, UsageError
+from hitscanner.pipeline.gate import read_manifest
 from hitscanner.pipeline.topology import read_labels
 from hitscanner.report import summary as report
 from hitscanner.report.page import Origins, write_report
 from hitscanner.report.terminal import render_table, render_text
 from hitscanner.runs import Run, probing_s
-from hitscanner.wiring import Pipeline
+from hitscanner.wiring import Pipeline, pipeline
 
 NOTHING_PLANNED = {"state": "planned", "targets": 0}
 """The result of a run that was asked for its plan only."""
@@ -74,9 +76,32 @@ def summarise_run(
     )
 
 
+def draw(cycle: dict[str, str]) -> dict[str, str]:
+    """
+    Write the page of a finished cycle beside its topology, and name the cycle again.
+
+    The same tables give the same bytes: what a run on this machine adds (its wall time, the score
+    of a rehearsal) is in the page that the run writes.
+    """
+    steps = pipeline()
+    named = Cycle(cycle["list"], cycle["cycle"])
+    manifest = read_manifest(steps.store, named)
+    if manifest.outcome is None:
+        raise UsageError(f"{named} is not finished; run traceroute for it first")
+    run = Run(named, manifest, None, 0)
+    summary = summarise_run(steps, run, probing_s(manifest))
+    _write(steps, run, summary, steps.store.local(f"{named.topology}/picture.html"))
+    return cycle
+
+
 def _write_page(steps: Pipeline, run: Run, summary: report.Summary) -> Path:
     assert run.cycle is not None
     page = steps.store.local(f"reports/{run.cycle.list}/{run.cycle.cycle}.html")
+    return _write(steps, run, summary, page)
+
+
+def _write(steps: Pipeline, run: Run, summary: report.Summary, page: Path) -> Path:
+    assert run.cycle is not None
     labels = read_labels(steps.settings.labels, run.cycle)
     named = labels.sources.get("prefix2as", {})
     origins = Origins(labels.origins.find, str(named.get("file", "")))

@@ -87,7 +87,7 @@ def test_every_mapped_task_shows_the_name_of_its_vantage_point_or_cycle(facts):
     lanes = ["one_vantage_point.fetch", "one_vantage_point.start"]
     again = ["second_chance.fetch", "second_chance.start"]
     of_stages = [f"{stage}.{lane}" for stage in STAGES for lane in lanes]
-    others = ["build", "compare", "convert", "load_cycle", "merge", "resolve"]
+    others = ["build", "compare", "convert", "draw", "load_cycle", "merge", "resolve"]
     assert sorted(mapped) == sorted([*others, *lanes, *again, *of_stages])
     assert all(mapped.values())
 
