@@ -1,5 +1,7 @@
 """Worlds: files that are checked, and worlds from a seed."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,3 +210,70 @@ def _reached(world, start):
                 seen.add(near.router)
                 ahead.append(near.router)
     return seen
+
+
+def behaviours(kind):
+    """What is in a large world of a kind: (behaviour, how many of it)."""
+    world = generate(WorldSpec(1, 2000, ("us-0001", "jp-0001"), 2000, kind))
+    routers, links = world.routers.values(), world.links.values()
+    prefixes, vps = world.prefixes.values(), world.vantage_points
+    return Counter(
+        [f"balance {r.balance}" for r in routers]
+        + [f"reply from {r.reply_from}" for r in routers]
+        + [f"port unreachable from {r.port_unreachable_from}" for r in routers]
+        + [f"ip id {r.ip_id}" for r in routers]
+        + [f"mpls {r.mpls}" for r in routers]
+        + ["silent" for r in routers if r.silent]
+        + ["rate limit" for r in routers if r.icmp_pps]
+        + ["loss" for each in links if each.loss]
+        + ["queue" for each in links if each.queue_us]
+        + [f"end {p.end}" for p in prefixes]
+        + ["opt-out" for p in prefixes if p.opt_out]
+        + [f"firewall {protocol}" for p in prefixes for protocol in p.firewall]
+        + ["choosy" for p in prefixes if len(p.answers) < 3]
+        + ["translator" for vp in vps if vp.nat]
+        + [f"event {event.action}" for event in world.events]
+        + ["narrow diamond" if width < 9 else "wide diamond" for width in diamonds(world)]
+    )
+
+
+def diamonds(world):
+    """Widths of the diamonds inside ASes: routers of two links between the same two ends."""
+    between = Counter()
+    for near in world.neighbours.values():
+        ends = {each.router for each in near}
+        if len(near) == 2 == len(ends):
+            between[tuple(sorted(ends))] += 1
+    return [width for width in between.values() if width > 1]
+
+
+BOTH = {
+    *("balance flow", "balance destination", "silent", "opt-out", "ip id shared"),
+    *("reply from ingress", "reply from egress", "reply from loopback"),
+    *("port unreachable from loopback", "port unreachable from probed"),
+    *("port unreachable from none", "ip id interface", "ip id random", "ip id zero", "ip id echo"),
+    *("mpls none", "mpls explicit", "mpls implicit"),
+    *("end answer", "end silent", "end no_net", "end no_host", "end filtered", "end loop"),
+    *("narrow diamond", "wide diamond"),
+}
+DIRTY_ONLY = {
+    *("balance packet", "rate limit", "loss", "queue", "firewall udp", "firewall tcp", "choosy"),
+    *("translator", "event link_down", "event link_up"),
+}
+
+
+def test_a_clean_world_has_every_behaviour_that_a_prober_can_cope_with():
+    assert set(behaviours("clean")) >= BOTH
+    assert not DIRTY_ONLY & set(behaviours("clean"))
+
+
+def test_a_dirty_world_has_every_behaviour():
+    assert set(behaviours("dirty")) >= BOTH | DIRTY_ONLY
+
+
+def test_a_dirty_world_is_dirty_to_the_extent_that_is_documented():
+    found = behaviours("dirty")
+
+    assert 5 <= found["balance packet"] <= 40
+    assert 20 <= found["rate limit"] <= 60
+    assert 20 <= found["silent"] <= 60
