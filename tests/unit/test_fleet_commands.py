@@ -39,8 +39,8 @@ class FakeFleet:
 
     removable = names
 
-    def remove(self, name, **options):
-        return next(row for row in [GOOD, BAD] if row.host == name)
+    def remove_all(self, names, **options):
+        return [row for row in [GOOD, BAD] if row.host in names]
 
     def check_cluster(self):
         return self.cluster
@@ -112,6 +112,11 @@ def test_bad_input_is_one_line_and_exit_1_before_any_work(fleet, capsys, words, 
     assert main(["fleet", *words]) == 1
     assert told in capsys.readouterr().err
     assert fleet.asked == []
+
+
+def test_hosts_go_side_by_side_and_one_that_stays_is_told(fleet, said):
+    assert main(["fleet", "remove", "us-0001", "jp-0001", "--json"]) == 2
+    assert [row["state"] for row in said()["hosts"]] == ["changed", "unreachable"]
 
 
 def test_a_finding_about_the_cluster_alone_is_exit_2(fleet, said):

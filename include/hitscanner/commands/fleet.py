@@ -109,7 +109,7 @@ def remove(
     fleet = _build(is_json=as_json)
     names = fleet.removable(_named(named, hosts))
     _do(
-        lambda: [fleet.remove(name, drain_s=drain_s, dry_run=dry_run) for name in names],
+        lambda: fleet.remove_all(names, drain_s=drain_s, dry_run=dry_run),
         f"removing {', '.join(names)}",
         is_json=as_json,
     )

@@ -140,6 +140,12 @@ class Fleet:
             return row
         return row.then(Row.of(_run(operations.remove_hosts(self.site, [name]))[0]))
 
+    def remove_all(self, names: Sequence[str], *, drain_s: float, dry_run: bool) -> list[Row]:
+        """Let hosts go side by side."""
+        work = partial(self.remove, drain_s=drain_s, dry_run=dry_run)
+        with ThreadPoolExecutor(self.site.parallel) as pool:
+            return list(pool.map(work, names))
+
     def take_down(self) -> None:
         """
         Uninstall the server, once every host has left it, and forget its kubeconfig.

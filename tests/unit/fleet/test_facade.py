@@ -224,6 +224,17 @@ def test_a_host_is_drained_before_its_node_goes(fleet, api, engine):
     assert engine.asked == [("remove", "us-0001")]
 
 
+def test_several_hosts_go_and_one_that_must_stay_does_not_keep_them(fleet, api):
+    api.add(raw_pod("shard", "us-0001"))
+    api.refusals["POST /api/v1/namespaces/default/pods/shard/eviction"] = refusal(429)
+    rows = fleet.remove_all(["jp-0001", "us-0001"], drain_s=5, dry_run=False)
+
+    assert [(row.host, row.state) for row in rows] == [
+        ("jp-0001", "changed"),
+        ("us-0001", "failed"),
+    ]
+
+
 def test_a_host_with_pods_that_stay_is_not_removed(fleet, api, engine):
     api.add(raw_pod("shard", "us-0001"))
     api.refusals["POST /api/v1/namespaces/default/pods/shard/eviction"] = refusal(429)
