@@ -13,7 +13,9 @@ first call.  Every call is bounded in time; objects are plain JSON, parsed by pu
 """
 
 import json
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -22,6 +24,9 @@ from hitscanner.errors import HitscannerError
 
 TIMEOUT_S = 15.0
 """Longest wait for one answer of the API server."""
+
+STALE_S = 3600.0
+"""Key files of a process that works for longer than this are taken for left over."""
 
 Json = dict[str, Any]
 """An object of the API as JSON."""
@@ -184,10 +189,26 @@ class KubeApi:
                 str(self.kubeconfig),
                 client_configuration=settings,
                 persist_config=False,
-                temp_file_path=str(self.kubeconfig.parent),
+                temp_file_path=str(private_scratch(self.kubeconfig.parent / "client")),
             )
             self._client = client.ApiClient(settings)
         return self._client
+
+
+def private_scratch(folder: Path, now_s: float | None = None) -> Path:
+    """
+    Give a folder of ours alone for the key files that the `kubernetes` package writes.
+
+    It removes them at the end of a process, but Airflow's tasks end without that (`os._exit`), so
+    what is older than any task goes now.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    oldest_s = (now_s or time.time()) - STALE_S
+    for left in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < oldest_s:
+                left.unlink()
+    return folder
 
 
 def refused(method: str, path: str, status: int | None, body: object) -> ClusterRefusedError:
