@@ -28,7 +28,7 @@ def main(home: Path, dag: str, conf: str) -> None:
     try:
         airflow(home, "dags", "trigger", dag, "--run-id", RUN_ID, "--conf", conf)
         state = wait(home, dag)
-        tasks = json.loads(airflow(home, "tasks", "states-for-dag-run", dag, RUN_ID, "-o", "json"))
+        tasks = rows(airflow(home, "tasks", "states-for-dag-run", dag, RUN_ID, "-o", "json"))
     finally:
         stop(home)
     print(json.dumps({"state": state, "tasks": tasks}))
@@ -38,12 +38,17 @@ def wait(home: Path, dag: str) -> str:
     """Return the state that the run ends in."""
     end = time.monotonic() + LONGEST_S
     while time.monotonic() < end:
-        rows = json.loads(airflow(home, "dags", "list-runs", dag, "-o", "json"))
-        [state] = [row["state"] for row in rows if row["run_id"] == RUN_ID]
+        found = rows(airflow(home, "dags", "list-runs", dag, "-o", "json"))
+        [state] = [row["state"] for row in found if row["run_id"] == RUN_ID]
         if state in ("success", "failed"):
             return str(state)
         time.sleep(2.0)
     raise TimeoutError(f"{dag} did not end within {LONGEST_S:.0f} s")
+
+
+def rows(said: str) -> list[dict[str, str]]:
+    """Read the table at the end of *said*; Airflow may log to standard output before it."""
+    return list(json.loads(said[said.index("[{") :]))
 
 
 def airflow(home: Path, *words: str) -> str:
