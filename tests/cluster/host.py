@@ -98,7 +98,8 @@ class Host:
 
     def _booted(self) -> None:
         # What mounts inside (kubelet) must reach the pods, as on a machine of its own.
-        self.run("mount --make-rshared /")
+        # While systemd starts, podman may lose the end of a command (4.3, "exec died event").
+        self.wait_for("mount --make-rshared /", BOOT_S)
         self.wait_for("systemctl is-active ssh.service", BOOT_S)
 
     def power_off(self) -> None:
