@@ -20,6 +20,9 @@ pub struct Cli {
     pub command: Command,
 }
 
+/// Memory for links and interfaces unless the command line says otherwise, MiB.
+pub const MEMORY_MIB: u32 = 256;
+
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
@@ -55,7 +58,7 @@ pub enum Command {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
         /// Memory for links, MiB; what does not fit goes to temporary files.
-        #[arg(long, value_name = "MIB", default_value_t = 256)]
+        #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB)]
         memory: u32,
         /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
@@ -70,7 +73,7 @@ pub enum Command {
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
         /// Memory for links, MiB; what does not fit goes to temporary files.
-        #[arg(long, value_name = "MIB", default_value_t = 256)]
+        #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB)]
         memory: u32,
         /// Link files.
         #[arg(required = true, value_name = "IN")]
@@ -120,6 +123,9 @@ pub enum Command {
         /// Join private addresses although several vantage points tested them.
         #[arg(long)]
         merge_private: bool,
+        /// Memory for what the traces show, MiB; what does not fit goes to temporary files.
+        #[arg(long, value_name = "MIB", default_value_t = MEMORY_MIB)]
+        memory: u32,
         /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,

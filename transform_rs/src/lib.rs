@@ -25,6 +25,7 @@ pub mod pipeline;
 pub mod reader;
 pub mod report;
 pub mod run;
+pub mod spill;
 pub mod tally;
 pub mod targets;
 pub mod walk;

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use crate::cli::{Cli, Command, Common, Format, Sampling};
+use crate::cli::{Cli, Command, Common, Format, MEMORY_MIB, Sampling};
 use crate::convert;
 use crate::cut::{Cutter, SMALL_BATCH_BYTES};
 use crate::error::{Error, Exit, Result};
-use crate::graph::itdk::Graph;
-use crate::graph::{self, collect, write};
+use crate::graph::{self, collect, itdk, write};
 use crate::links::merge;
 use crate::links::merger::Merger;
 use crate::links::row::Link;
@@ -35,8 +34,10 @@ pub fn run(cli: &Cli) -> Result<Report> {
         Command::Aliases { output, merge_private, inputs, common } => {
             (aliases(output, *merge_private, inputs, common)?, common)
         }
-        Command::Graph { output, name, aliases, merge_private, inputs, common } => {
-            (graph(output, name, aliases, *merge_private, inputs, common)?, common)
+        Command::Graph { output, name, aliases, merge_private, memory, inputs, common } => {
+            let (merge_private, memory) = (*merge_private, mebibytes(*memory));
+            let options = GraphOptions { output, name, aliases, merge_private, memory };
+            (graph(&options, inputs, common)?, common)
         }
         Command::Sample { output, density, density6, kind, offset, seed, inputs } => {
             let choice = match kind {
@@ -58,10 +59,17 @@ pub fn run(cli: &Cli) -> Result<Report> {
 fn ifaces(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
     let with_digest = common.report.is_some();
     let mut cutter = Cutter::new(inputs, with_digest).with_batch_bytes(SMALL_BATCH_BYTES);
-    let (seen, tally) = collect::collect(&mut cutter, threads(common))?;
+    let order = collect::Order {
+        threads: threads(common),
+        fallback_vp: &common.vp,
+        memory: mebibytes(MEMORY_MIB),
+        temporary: &std::env::temp_dir(),
+        merge_private: true,
+    };
+    let collect::Collected { v4, v6, tally, .. } = collect::collect(&mut cutter, &order)?;
     let mut outputs = Vec::new();
     if tally.total() > 0 {
-        outputs.push(write::ifaces(&seen, output, with_digest, &notes(inputs))?);
+        outputs.push(write::ifaces(v4, v6, output, with_digest, &notes(inputs))?);
     }
     Ok(Report { command: "ifaces", cut: cutter.into_cut(), tally, outputs, aliases: None })
 }
@@ -83,19 +91,33 @@ fn aliases(
     Ok(Report { command: "aliases", cut, tally, outputs, aliases: Some(sets) })
 }
 
-fn graph(
-    output: &Path,
-    name: &str,
-    alias_files: &[String],
+/// What the command line says about a graph.
+struct GraphOptions<'o> {
+    output: &'o Path,
+    name: &'o str,
+    aliases: &'o [String],
     merge_private: bool,
-    inputs: &[String],
-    common: &Common,
-) -> Result<Report> {
+    memory: usize,
+}
+
+fn graph(options: &GraphOptions<'_>, inputs: &[String], common: &Common) -> Result<Report> {
     let with_digest = common.report.is_some();
     let mut cutter = Cutter::new(inputs, with_digest).with_batch_bytes(SMALL_BATCH_BYTES);
-    let (seen, evidence, mut tally) = collect::collect_all(&mut cutter, threads(common))?;
-    let mut found = graph::aliases::read(alias_files, with_digest)?;
-    found.evidence.add(evidence);
+    let temporary = std::env::temp_dir();
+    let merge_private = options.merge_private;
+    let order = collect::Order {
+        threads: threads(common),
+        fallback_vp: &common.vp,
+        // One half for what the traces show, the other to sort it again.
+        memory: options.memory / 2,
+        temporary: &temporary,
+        merge_private,
+    };
+    let collected = collect::collect(&mut cutter, &order)?;
+    let mut tally = collected.tally;
+    let mut found = graph::aliases::read(options.aliases, with_digest)?;
+    found.evidence.add(collected.evidence);
+    found.evidence.private_vps.extend(collected.vps.values().cloned());
     let sets = found.evidence.sets(merge_private);
     let mut cut = cutter.into_cut();
     let shift = cut.inputs.len();
@@ -104,8 +126,11 @@ fn graph(
     tally.add(found.tally);
     let mut outputs = Vec::new();
     if tally.total() > 0 {
-        let built = Graph::build(&seen, &sets.sets);
-        outputs = write::graph(&built, &seen, output, name, with_digest, &notes(inputs))?;
+        let (memory, vps) = (options.memory / 2, &collected.vps);
+        let plan = itdk::Plan { sets: &sets.sets, vps, memory, temporary: &temporary };
+        let (into, name, notes) = (options.output, options.name, &notes(inputs)[..]);
+        let place = itdk::Place { into, name, with_digest, notes };
+        outputs = itdk::write(collected.v4, collected.v6, &plan, &place)?;
     }
     Ok(Report { command: "graph", cut, tally, outputs, aliases: Some(sets) })
 }

@@ -347,3 +347,54 @@ fn links_in_little_memory_are_the_same_bytes() {
     assert_eq!(large, links("0", "1"));
     assert_eq!(large, links("1", "3"));
 }
+
+#[test]
+fn a_graph_in_little_memory_has_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = sample("lab-50k-traces.warts.zst");
+    let [large, small, many] = [("256", "1"), ("0", "1"), ("1", "3")].map(|(memory, threads)| {
+        let out = folder.path().join(format!("{memory}-{threads}"));
+        let how = ["--memory", memory, "--threads", threads, "-o", out.to_str().unwrap()];
+        stdout(&[&["graph"][..], &how, &[&lab]].concat());
+        contents(&out)
+    });
+
+    assert!(large == small && large == many);
+}
+
+#[test]
+fn a_graph_does_not_depend_on_the_order_of_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let inputs = ["killed.warts", "wc_a.warts", "wc_b.warts", "trace_misc.warts"].map(sample);
+    let graphs = [[0, 1, 2, 3], [3, 1, 0, 2]].map(|order| {
+        let out = folder.path().join(format!("{order:?}"));
+        let inputs = order.map(|i: usize| inputs[i].as_str());
+        stdout(&[&["graph", "-o", out.to_str().unwrap()][..], &inputs].concat());
+        ["nodes", "links", "ifaces"]
+            .map(|suffix| std::fs::read(out.join(format!("topology.{suffix}"))).unwrap())
+    });
+
+    assert_eq!(graphs[0], graphs[1]);
+}
+
+#[test]
+fn a_private_address_is_another_router_at_each_vantage_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let hop = |ttl, addr: &str| common::hop(ttl, addr, 9, (11, 0), &[]);
+    let inputs = [("us-0001", "8.0.0.1"), ("jp-0001", "8.0.0.2")].map(|(vp, behind)| {
+        let trace = common::trace("9.9.9.9", &[hop(1, "10.0.0.1"), hop(2, behind)], &[]);
+        file(folder.path(), vp, &[common::head(vp), trace].concat())
+    });
+    let nodes = |options: &[&str]| {
+        let out = folder.path().join("g");
+        let inputs = [inputs[0].as_str(), &inputs[1]];
+        stdout(&[&["graph", "-o", out.to_str().unwrap()][..], options, &inputs].concat());
+        let text = std::fs::read_to_string(out.join("topology.nodes")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+
+    let apart =
+        ["node N1:  8.0.0.1", "node N2:  8.0.0.2", "node N3:  10.0.0.1", "node N4:  10.0.0.1"];
+    assert_eq!(apart.to_vec(), nodes(&[]));
+    assert_eq!(apart[..3].to_vec(), nodes(&["--merge-private"]));
+}

@@ -1,168 +1,257 @@
-//! Routers and the links between them in the layout of CAIDA's ITDK.
+//! Routers and the links between them in the layout of CAIDA's ITDK, written as they are found.
 //!
 //! Source: the README of CAIDA's Macroscopic Internet Topology Data Kit: `.nodes`, `.links`,
 //! `.ifaces`. Numbers follow the smallest address of each router, so that they depend on the data
 //! alone. A silent hop is an interface of 224.0.0.0/3 (ff00::/8 between IPv6 neighbours), one per
-//! position: never is one merged with another.
+//! position, behind all routers: never is one merged with another.
+//!
+//! First pass, by near address: routers get their numbers. Second pass, by far address: links get
+//! theirs. Between the two everything is sorted again, in bounded memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::collect::Seen;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::facts::{Behind, Edge, Fact, Family, Iface, Vp, What};
+use super::write::{Files, Notes};
+use crate::error::Result;
+use crate::output::Written;
+use crate::spill::{Sorted, Sorter};
 use crate::warts::addr::Addr;
 
-/// A router: its interfaces, sorted.
-pub type Node = Vec<Addr>;
-
-/// Routers and links.
-#[derive(Debug, Default)]
-pub struct Graph {
-    /// Routers; the number of one is its index plus 1.
-    pub nodes: Vec<Node>,
-    /// Links: node and, where it is known, interface of each end; sorted.
-    pub links: Vec<Link>,
-    node_of: BTreeMap<Addr, usize>,
+/// What a graph is built with.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'p> {
+    /// Alias sets, each sorted.
+    pub sets: &'p [Vec<Addr>],
+    /// Names of vantage points; with less than two, private addresses are no riddle.
+    pub vps: &'p BTreeMap<Vp, Vec<u8>>,
+    /// Memory to sort in, bytes.
+    pub memory: usize,
+    /// Where the rest goes.
+    pub temporary: &'p Path,
 }
 
-/// One link: the far interface and the near routers that lead to it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Link {
-    /// The far interface, as in traceroute.
-    pub far: Addr,
-    /// Near node and its interface, if that is an anonymous one.
-    pub near: BTreeSet<(usize, Option<Addr>)>,
+/// Where and how a graph is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'p> {
+    /// The folder.
+    pub into: &'p Path,
+    /// Name of the text files.
+    pub name: &'p str,
+    /// Are digests wanted?
+    pub with_digest: bool,
+    /// Notes for the tables' metadata.
+    pub notes: Notes<'p>,
 }
 
-impl Graph {
-    /// Group interfaces into routers by `sets` and connect them.
-    pub fn build(seen: &Seen, sets: &[Vec<Addr>]) -> Self {
-        let hidden = hidden(seen);
-        let mut group_of: BTreeMap<Addr, Addr> = BTreeMap::new();
-        for set in sets {
-            set.iter().for_each(|addr| {
-                group_of.insert(*addr, set[0]);
-            });
-        }
-        let known = seen.ifaces.keys().chain(group_of.keys()).copied();
-        let all: BTreeSet<Addr> =
-            known.chain(hidden.iter().flat_map(|h| h.between.clone())).collect();
-        let mut nodes: BTreeMap<Addr, Node> = BTreeMap::new();
-        for addr in all {
-            let first = group_of.get(&addr).copied().unwrap_or(addr);
-            nodes.entry(first).or_default().push(addr);
-        }
-        let mut graph = Self { nodes: nodes.into_values().collect(), ..Self::default() };
-        for (i, node) in graph.nodes.iter().enumerate() {
-            node.iter().for_each(|addr| {
-                graph.node_of.insert(*addr, i);
-            });
-        }
-        graph.connect(seen, &hidden);
-        graph
-    }
-
-    fn connect(&mut self, seen: &Seen, hidden: &[Hidden]) {
-        let mut links: BTreeMap<Addr, BTreeSet<(usize, Option<Addr>)>> = BTreeMap::new();
-        let mut add = |near: Addr, far: Addr, node_of: &BTreeMap<Addr, usize>| {
-            let (Some(a), Some(b)) = (node_of.get(&near), node_of.get(&far)) else {
-                return;
-            };
-            if a != b {
-                let shown = is_artificial(near).then_some(near);
-                links.entry(far).or_default().insert((*a, shown));
-            }
-        };
-        seen.direct.iter().for_each(|(near, far)| add(*near, *far, &self.node_of));
-        for gap in hidden {
-            let mut before = gap.near;
-            for addr in gap.between.iter().chain([&gap.far]) {
-                add(before, *addr, &self.node_of);
-                before = *addr;
-            }
-        }
-        self.links = links.into_iter().map(|(far, near)| Link { far, near }).collect();
-    }
-
-    /// The number of the router with this interface.
-    pub fn node_id(&self, addr: Addr) -> Option<usize> {
-        self.node_of.get(&addr).map(|index| index + 1)
-    }
-
-    /// `.nodes`: `node N1:  192.0.2.1 192.0.2.9`.
-    pub fn write_nodes(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"# format: node <node_id>:  <i1>  <i2>  ...  <in>\n");
-        for (i, node) in self.nodes.iter().enumerate() {
-            out.extend_from_slice(format!("node N{}: ", i + 1).as_bytes());
-            for addr in node {
-                out.push(b' ');
-                addr.write_to(out);
-            }
-            out.push(b'\n');
-        }
-    }
-
-    /// `.links`: `link L1:  N2:192.0.2.9 N1`; the first end is the far one, whose interface is known.
-    pub fn write_links(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"# format: link <link_id>:  <N1>:i1  <N2>:i2  ...\n");
-        for (i, link) in self.links.iter().enumerate() {
-            let far = self.node_id(link.far).unwrap_or(0);
-            out.extend_from_slice(format!("link L{}:  N{far}:{}", i + 1, link.far).as_bytes());
-            for (node, shown) in &link.near {
-                let shown = shown.map(|addr| format!(":{addr}")).unwrap_or_default();
-                out.extend_from_slice(format!(" N{}{shown}", node + 1).as_bytes());
-            }
-            out.push(b'\n');
-        }
-    }
-
-    /// `.ifaces`: `<address> [<node_id>] [<link_id>] [T] [D]`.
-    pub fn write_ifaces(&self, seen: &Seen, out: &mut Vec<u8>) {
-        let link_of: BTreeMap<Addr, usize> =
-            self.links.iter().enumerate().map(|(i, link)| (link.far, i + 1)).collect();
-        out.extend_from_slice(b"# format: <address> [<node_id>] [<link_id>] [T] [D]\n");
-        for (addr, role) in &seen.ifaces {
-            addr.write_to(out);
-            if let Some(node) = self.node_id(*addr) {
-                out.extend_from_slice(format!(" N{node}").as_bytes());
-            }
-            if let Some(link) = link_of.get(addr) {
-                out.extend_from_slice(format!(" L{link}").as_bytes());
-            }
-            out.extend_from_slice(if role.is_transit { b" T" } else { b"" });
-            out.extend_from_slice(if role.is_dest { b" D" } else { b"" });
-            out.push(b'\n');
-        }
-    }
+/// Build the graph of these facts and write it.
+///
+/// # Errors
+/// [`crate::error::Error::Write`], or [`crate::error::Error::Read`] of a temporary file.
+pub fn write(
+    v4: Sorted<Fact<u32>>,
+    v6: Sorted<Fact<u128>>,
+    plan: &Plan<'_>,
+    place: &Place<'_>,
+) -> Result<Vec<Written>> {
+    let mut files = Files::create(place)?;
+    let mut nodes = Nodes::new(plan);
+    let (edges4, hidden4) = nodes.number(v4, &mut files)?;
+    let (edges6, hidden6) = nodes.number(v6, &mut files)?;
+    let routers = nodes.count;
+    (0..hidden4).try_for_each(|i| files.node(routers + i, &[u32::hidden(i).addr()], None))?;
+    let first6 = routers + hidden4;
+    (0..hidden6).try_for_each(|i| files.node(first6 + i, &[u128::hidden(i).addr()], None))?;
+    let mut link = 0;
+    connect(edges4, routers, &mut link, &mut files)?;
+    connect(edges6, first6, &mut link, &mut files)?;
+    files.publish(place.notes)
 }
 
-struct Hidden {
-    near: Addr,
-    far: Addr,
-    between: Vec<Addr>,
-}
-
-/// Is `addr` one that this program gave to a silent hop?
+/// Is `addr` one that this program gives to silent hops?
 pub fn is_artificial(addr: Addr) -> bool {
     matches!(addr, Addr::V4([224..=255, ..]) | Addr::V6([0xff, ..]))
 }
 
-/// An artificial interface for each silent hop of each gap, numbered in the gaps' order.
-fn hidden(seen: &Seen) -> Vec<Hidden> {
-    let (mut v4, mut v6) = (0_u32, 0_u128);
-    let mut number = |near: Addr| match near {
-        Addr::V6(_) => {
-            v6 += 1;
-            Addr::V6(((0xff_u128 << 120) | v6).to_be_bytes())
+/// Numbers of routers.
+struct Nodes<'p> {
+    plan: &'p Plan<'p>,
+    /// The set of each address in a set.
+    set_of: HashMap<Addr, usize, FixedState>,
+    /// The router of each set that has come up.
+    of_set: Vec<Option<u32>>,
+    count: u32,
+}
+
+/// Edges by far address, and how many silent hops there are.
+type Numbered<A> = (Sorted<Edge<A>>, u32);
+
+impl<'p> Nodes<'p> {
+    fn new(plan: &'p Plan<'p>) -> Self {
+        let sets = plan.sets.iter().enumerate();
+        let set_of = sets.flat_map(|(i, set)| set.iter().map(move |addr| (*addr, i))).collect();
+        Self { plan, set_of, of_set: vec![None; plan.sets.len()], count: 0 }
+    }
+
+    /// The number of the router with this interface; the next one if it has none yet.
+    fn of(&mut self, addr: Addr, vp: Vp, files: &mut Files) -> Result<u32> {
+        let set = self.set_of.get(&addr).copied().filter(|_| vp == Vp::default());
+        if let Some(known) = set.and_then(|set| self.of_set[set]) {
+            return Ok(known);
         }
-        _ => {
-            v4 += 1;
-            Addr::V4((0xe000_0000 | v4).to_be_bytes())
+        let node = self.count;
+        self.count += 1;
+        let Some(set) = set else {
+            let name = self.plan.vps.get(&vp).map(Vec::as_slice);
+            files.node(node, &[addr], name)?;
+            return Ok(node);
+        };
+        self.of_set[set] = Some(node);
+        files.node(node, &self.plan.sets[set], None)?;
+        Ok(node)
+    }
+
+    /// Number the routers of one family; addresses of alias sets count even if no trace saw them.
+    fn number<A: Family>(
+        &mut self,
+        mut facts: Sorted<Fact<A>>,
+        files: &mut Files,
+    ) -> Result<Numbered<A>> {
+        let mut members: Vec<A> =
+            self.plan.sets.iter().flatten().filter_map(|addr| A::of(*addr)).collect();
+        members.sort_unstable();
+        let mut members = members.into_iter().peekable();
+        let mut edges = Edges {
+            sorter: Sorter::new(self.plan.memory, self.plan.temporary),
+            hidden: 0,
+            last: None,
+        };
+        let is_plain = self.plan.vps.len() < 2;
+        let mut open: Option<(Iface<A>, u32, u8)> = None;
+        while let Some(mut fact) = facts.next_record()? {
+            if is_plain {
+                (fact.near.vp, fact.far.vp) = (Vp::default(), Vp::default());
+            }
+            if open.is_none_or(|(iface, ..)| iface != fact.near) {
+                edges.close(open)?;
+                while let Some(member) = members.next_if(|member| *member < fact.near.addr) {
+                    self.of(member.addr(), Vp::default(), files)?;
+                }
+                let node = self.of(fact.near.addr.addr(), fact.near.vp, files)?;
+                open = Some((fact.near, node, 0));
+            }
+            if let Some((_, node, role)) = &mut open {
+                *role |= u8::from(fact.behind != Behind::Nothing) | u8::from(fact.is_dest) << 1;
+                edges.add(*node, fact)?;
+            }
         }
-    };
-    let gaps = seen.gaps.iter();
-    gaps.map(|(near, far, stars)| Hidden {
-        near: *near,
-        far: *far,
-        between: (0..*stars).map(|_| number(*near)).collect(),
-    })
-    .collect()
+        edges.close(open)?;
+        for member in members {
+            self.of(member.addr(), Vp::default(), files)?;
+        }
+        Ok((edges.sorter.finish()?, edges.hidden))
+    }
+}
+
+struct Edges<A> {
+    sorter: Sorter<Edge<A>>,
+    hidden: u32,
+    /// The link before: facts of one link may differ in whether it ended at its destination.
+    last: Option<(Iface<A>, Iface<A>, Behind)>,
+}
+
+impl<A: Family> Edges<A> {
+    fn close(&mut self, open: Option<(Iface<A>, u32, u8)>) -> Result<()> {
+        match open {
+            Some((far, node, role)) => self.push(far, What::Is(node, role)),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, far: Iface<A>, what: What) -> Result<()> {
+        self.sorter.push(Edge { far, what })
+    }
+
+    /// The links from router `node` that `fact` shows; each silent hop is a place of its own.
+    fn add(&mut self, node: u32, fact: Fact<A>) -> Result<()> {
+        let Behind::Neighbour(stars) = fact.behind else {
+            return Ok(());
+        };
+        let link = (fact.near, fact.far, fact.behind);
+        if self.last.replace(link) == Some(link) {
+            return Ok(());
+        }
+        let mut before = What::Router(node);
+        for _ in 0..stars {
+            let hidden = Iface { addr: A::hidden(self.hidden), vp: Vp::default() };
+            self.push(hidden, before)?;
+            before = What::Hidden(self.hidden);
+            self.hidden += 1;
+        }
+        self.push(fact.far, before)
+    }
+}
+
+/// Number the links of one family, whose silent hops are routers from `first_hidden` on.
+fn connect<A: Family>(
+    mut edges: Sorted<Edge<A>>,
+    first_hidden: u32,
+    link: &mut u64,
+    files: &mut Files,
+) -> Result<()> {
+    let mut far = Far { iface: None, seen: None, node: 0, link: None };
+    let mut last = None;
+    while let Some(edge) = edges.next_record()? {
+        if last.replace(edge) == Some(edge) {
+            continue;
+        }
+        if far.iface != Some(edge.far) {
+            far.end(files)?;
+            let node = first_hidden.wrapping_add(edge.far.addr.hidden_number());
+            far = Far { iface: Some(edge.far), seen: None, node, link: None };
+        }
+        let addr = edge.far.addr.addr();
+        let (near, shown) = match edge.what {
+            What::Is(node, role) => {
+                (far.node, far.seen) = (node, Some((addr, role)));
+                continue;
+            }
+            What::Router(node) => (node, None),
+            What::Hidden(number) => (first_hidden + number, Some(A::hidden(number).addr())),
+        };
+        if near == far.node {
+            continue;
+        }
+        if far.link.is_none() {
+            *link += 1;
+            far.link = Some(*link);
+            files.link(*link, far.node, addr);
+        }
+        files.link_end(*link, (near, shown), far.node, addr)?;
+    }
+    far.end(files)
+}
+
+/// The far interface of a link.
+struct Far<A> {
+    iface: Option<Iface<A>>,
+    /// Address and role, if traces saw it.
+    seen: Option<(Addr, u8)>,
+    node: u32,
+    link: Option<u64>,
+}
+
+impl<A> Far<A> {
+    fn end(&self, files: &mut Files) -> Result<()> {
+        if self.link.is_some() {
+            files.end_link()?;
+        }
+        match self.seen {
+            Some((addr, role)) => files.iface(addr, self.node, self.link, role),
+            None => Ok(()),
+        }
+    }
 }

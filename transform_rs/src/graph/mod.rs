@@ -2,6 +2,7 @@
 
 pub mod aliases;
 pub mod collect;
+pub mod facts;
 pub mod iffinder;
 pub mod itdk;
 pub mod sets;

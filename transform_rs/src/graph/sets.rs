@@ -64,51 +64,65 @@ impl Evidence {
     /// `merge_private`, since the same number may be another machine there; bogons never.
     pub fn sets(&self, merge_private: bool) -> Sets {
         let with_private = merge_private || self.private_vps.len() < 2;
-        let mut forest = Forest::default();
-        let mut left_out = Vec::new();
-        for (a, b) in self.aliases.keys().copied() {
-            let worst = Class::of(a).max(Class::of(b));
-            let is_usable = worst == Class::Public || (worst == Class::Private && with_private);
-            if is_usable { forest.join(a, b) } else { left_out.push((a, b)) }
-        }
-        let mut groups: BTreeMap<Addr, Vec<Addr>> = BTreeMap::new();
-        let members: Vec<Addr> = forest.parents.keys().copied().collect();
-        for addr in members {
-            let root = forest.root(addr);
-            groups.entry(root).or_default().push(addr);
-        }
+        let is_usable = |(a, b): &(Addr, Addr)| {
+            let worst = Class::of(*a).max(Class::of(*b));
+            worst == Class::Public || (worst == Class::Private && with_private)
+        };
+        let (pairs, left_out): (Vec<_>, Vec<_>) = self.aliases.keys().copied().partition(is_usable);
+        let mut forest = Forest::of(&pairs);
+        pairs.iter().for_each(|(a, b)| forest.join(*a, *b));
         let against = self.not_aliases.keys().copied();
         let contradictions = against.filter(|(a, b)| forest.is_joined(*a, *b)).collect();
-        Sets { sets: groups.into_values().collect(), contradictions, left_out }
+        Sets { sets: forest.sets(), contradictions, left_out }
     }
 }
 
-/// Union-find; the root of a set is its smallest address, so that order does not matter.
-#[derive(Debug, Default)]
+/// Union-find over addresses by their place in order; the root of a set is its smallest address, so
+/// that the order of joining does not matter.
 struct Forest {
-    parents: BTreeMap<Addr, Addr>,
+    members: Vec<Addr>,
+    parents: Vec<usize>,
 }
 
 impl Forest {
-    fn root(&self, mut addr: Addr) -> Addr {
-        while let Some(parent) = self.parents.get(&addr).filter(|parent| **parent != addr) {
-            addr = *parent;
+    /// A set of its own for each address of `pairs`.
+    fn of(pairs: &[(Addr, Addr)]) -> Self {
+        let mut members: Vec<Addr> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
+        members.sort_unstable();
+        members.dedup();
+        let parents = (0..members.len()).collect();
+        Self { members, parents }
+    }
+
+    fn find(&mut self, addr: Addr) -> Option<usize> {
+        let mut at = self.members.binary_search(&addr).ok()?;
+        while self.parents[at] != at {
+            // Each look shortens the way for those that follow.
+            self.parents[at] = self.parents[self.parents[at]];
+            at = self.parents[at];
         }
-        addr
+        Some(at)
     }
 
     fn join(&mut self, a: Addr, b: Addr) {
-        let (ra, rb) = (self.root(a), self.root(b));
-        let root = ra.min(rb);
-        for addr in [a, b, ra, rb] {
-            self.parents.insert(addr, root);
+        if let (Some(a), Some(b)) = (self.find(a), self.find(b)) {
+            self.parents[a.max(b)] = a.min(b);
         }
     }
 
-    fn is_joined(&self, a: Addr, b: Addr) -> bool {
-        self.parents.contains_key(&a)
-            && self.parents.contains_key(&b)
-            && self.root(a) == self.root(b)
+    fn is_joined(&mut self, a: Addr, b: Addr) -> bool {
+        let (a, b) = (self.find(a), self.find(b));
+        a.is_some() && a == b
+    }
+
+    fn sets(&mut self) -> Vec<Vec<Addr>> {
+        let mut sets: BTreeMap<usize, Vec<Addr>> = BTreeMap::new();
+        for addr in self.members.clone() {
+            if let Some(root) = self.find(addr) {
+                sets.entry(root).or_default().push(addr);
+            }
+        }
+        sets.into_values().collect()
     }
 }
 

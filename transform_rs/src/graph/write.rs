@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::aliases::Found;
-use super::collect::{Role, Seen};
-use super::itdk::{Graph, is_artificial};
+use super::facts::{Behind, Fact, Family};
+use super::itdk::{Place, is_artificial};
 use super::sets::Sets;
 use crate::addresses::Class;
 use crate::convert::row::Row;
@@ -13,6 +13,7 @@ use crate::links::merge::is_parquet;
 use crate::output::{Output, Sealed, Written};
 use crate::parquet::column::{Field, Type};
 use crate::parquet::table::Table;
+use crate::spill::Sorted;
 use crate::warts::addr::Addr;
 
 /// What all tables' metadata say.
@@ -32,11 +33,12 @@ static ALIASES: [Field; 3] = [
     Field::required("addr_class", Type::Text),
 ];
 
-static NODES: [Field; 4] = [
+static NODES: [Field; 5] = [
     Field::required("node_id", Type::I64),
     Field::required("addr", Type::Text),
     Field::required("addr_class", Type::Text),
     Field::required("is_anonymous", Type::Bool),
+    Field::optional("vp", Type::Text),
 ];
 
 static NODE_LINKS: [Field; 4] = [
@@ -55,26 +57,68 @@ fn publish_text(path: &Path, text: &[u8], rows: u64, with_digest: bool) -> Resul
 /// Interfaces of routers; a pure destination is none.
 ///
 /// # Errors
-/// [`Error::Write`].
-pub fn ifaces(seen: &Seen, path: &Path, with_digest: bool, notes: Notes<'_>) -> Result<Written> {
+/// [`Error::Write`], or [`Error::Read`] of a temporary file.
+pub fn ifaces(
+    v4: Sorted<Fact<u32>>,
+    v6: Sorted<Fact<u128>>,
+    path: &Path,
+    with_digest: bool,
+    notes: Notes<'_>,
+) -> Result<Written> {
     if is_parquet(path) {
         let mut table = Table::create(path, &IFACES, with_digest)?;
-        for (addr, role) in &seen.ifaces {
+        let mut append = |addr: Addr, is_transit, is_dest| {
             let mut row = Row::new(table.columns());
-            row.addr(Some(*addr)).int(addr.ip_version()).name(Some(Class::of(*addr).name()));
-            row.bool(role.is_transit).bool(role.is_dest);
-            table.end_row()?;
-        }
+            row.addr(Some(addr)).int(addr.ip_version()).name(Some(Class::of(addr).name()));
+            row.bool(is_transit).bool(is_dest);
+            table.end_row()
+        };
+        each_iface(v4, &mut append)?;
+        each_iface(v6, &mut append)?;
         return table.publish(notes);
     }
-    let is_router = |role: &&Role| role.is_transit || !role.is_dest;
-    let (mut text, mut rows) = (Vec::new(), 0);
-    for (addr, _) in seen.ifaces.iter().filter(|(_, role)| is_router(role)) {
-        addr.write_to(&mut text);
-        text.push(b'\n');
+    let mut output = Output::create(path, with_digest)?;
+    let (mut line, mut rows) = (Vec::with_capacity(40), 0);
+    let mut append = |addr: Addr, is_transit: bool, is_dest: bool| {
+        if is_dest && !is_transit {
+            return Ok(());
+        }
+        line.clear();
+        addr.write_to(&mut line);
+        line.push(b'\n');
         rows += 1;
+        output.write(&line)
+    };
+    each_iface(v4, &mut append)?;
+    each_iface(v6, &mut append)?;
+    output.publish(rows)
+}
+
+/// Call `append` for each address with whether something answered behind it, and whether it was a
+/// destination.
+fn each_iface<A: Family>(
+    mut facts: Sorted<Fact<A>>,
+    append: &mut impl FnMut(Addr, bool, bool) -> Result<()>,
+) -> Result<()> {
+    let mut open: Option<(A, bool, bool)> = None;
+    while let Some(fact) = facts.next_record()? {
+        let (addr, is_transit) = (fact.near.addr, fact.behind != Behind::Nothing);
+        match &mut open {
+            Some(last) if last.0 == addr => {
+                (last.1, last.2) = (last.1 | is_transit, last.2 | fact.is_dest);
+            }
+            last => {
+                if let Some((addr, is_transit, is_dest)) = last.take() {
+                    append(addr.addr(), is_transit, is_dest)?;
+                }
+                *last = Some((addr, is_transit, fact.is_dest));
+            }
+        }
     }
-    publish_text(path, &text, rows, with_digest)?.publish()
+    match open {
+        Some((addr, is_transit, is_dest)) => append(addr.addr(), is_transit, is_dest),
+        None => Ok(()),
+    }
 }
 
 /// Alias sets.
@@ -115,58 +159,142 @@ pub fn aliases(
     publish_text(path, text.as_bytes(), sets.sets.len() as u64, with_digest)?.publish()
 }
 
-/// The graph: three files in CAIDA's layout and two tables.
-///
-/// # Errors
-/// [`Error::Write`].
-pub fn graph(
-    graph: &Graph,
-    seen: &Seen,
-    into: &Path,
-    name: &str,
-    with_digest: bool,
-    notes: Notes<'_>,
-) -> Result<Vec<Written>> {
-    std::fs::create_dir_all(into)
-        .map_err(|source| Error::Write { path: into.to_owned(), source })?;
-    let file = |suffix: &str| into.join(format!("{name}.{suffix}"));
-    let (mut nodes, mut links, mut ifaces) = (Vec::new(), Vec::new(), Vec::new());
-    graph.write_nodes(&mut nodes);
-    graph.write_links(&mut links);
-    graph.write_ifaces(seen, &mut ifaces);
-    let sealed = vec![
-        publish_text(&file("nodes"), &nodes, graph.nodes.len() as u64, with_digest)?,
-        publish_text(&file("links"), &links, graph.links.len() as u64, with_digest)?,
-        publish_text(&file("ifaces"), &ifaces, seen.ifaces.len() as u64, with_digest)?,
-        node_table(graph, &into.join("nodes.parquet"), with_digest, notes)?,
-        link_table(graph, &into.join("node_links.parquet"), with_digest, notes)?,
-    ];
-    sealed.into_iter().map(Sealed::publish).collect()
+/// The files of a graph under construction: three in CAIDA's layout, two tables.
+pub struct Files {
+    nodes: Output,
+    links: Output,
+    ifaces: Output,
+    node_table: Table,
+    link_table: Table,
+    line: Vec<u8>,
+    rows: [u64; 3],
 }
 
-fn node_table(graph: &Graph, path: &Path, with_digest: bool, notes: Notes<'_>) -> Result<Sealed> {
-    let mut table = Table::create(path, &NODES, with_digest)?;
-    for (i, node) in graph.nodes.iter().enumerate() {
-        for addr in node {
-            let mut row = Row::new(table.columns());
-            row.int(Some(i as i64 + 1)).addr(Some(*addr)).name(Some(Class::of(*addr).name()));
-            row.bool(is_artificial(*addr));
-            table.end_row()?;
-        }
+impl Files {
+    /// Begin the files.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn create(place: &Place<'_>) -> Result<Self> {
+        let (into, with_digest) = (place.into, place.with_digest);
+        std::fs::create_dir_all(into)
+            .map_err(|source| Error::Write { path: into.to_owned(), source })?;
+        let text = |suffix: &str, format: &str| {
+            let path = into.join(format!("{}.{suffix}", place.name));
+            let mut output = Output::create(&path, with_digest)?;
+            output.write(format!("# format: {format}\n").as_bytes())?;
+            Ok::<_, Error>(output)
+        };
+        let table = |name, fields| Table::create(&into.join(name), fields, with_digest);
+        Ok(Self {
+            nodes: text("nodes", "node <node_id>:  <i1>  <i2>  ...  <in>")?,
+            links: text("links", "link <link_id>:  <N1>:i1  <N2>:i2  ...")?,
+            ifaces: text("ifaces", "<address> [<node_id>] [<link_id>] [T] [D]")?,
+            node_table: table("nodes.parquet", &NODES)?,
+            link_table: table("node_links.parquet", &NODE_LINKS)?,
+            line: Vec::with_capacity(256),
+            rows: [0; 3],
+        })
     }
-    table.seal(notes)
-}
 
-fn link_table(graph: &Graph, path: &Path, with_digest: bool, notes: Notes<'_>) -> Result<Sealed> {
-    let mut table = Table::create(path, &NODE_LINKS, with_digest)?;
-    for (i, link) in graph.links.iter().enumerate() {
-        let far = graph.node_id(link.far).unwrap_or(0) as i64;
-        for (near, _) in &link.near {
-            let mut row = Row::new(table.columns());
-            row.int(Some(i as i64 + 1)).int(Some(*near as i64 + 1)).int(Some(far));
-            row.addr(Some(link.far));
-            table.end_row()?;
-        }
+    fn number(&mut self, before: &[u8], number: u64) {
+        self.line.extend_from_slice(before);
+        self.line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
-    table.seal(notes)
+
+    /// `node N1:  192.0.2.1 192.0.2.9`: router `node`, counted from 0, with its interfaces; `vp` is
+    /// the vantage point that saw a private one.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn node(&mut self, node: u32, addrs: &[Addr], vp: Option<&[u8]>) -> Result<()> {
+        let node = u64::from(node) + 1;
+        self.line.clear();
+        self.number(b"node N", node);
+        self.line.extend_from_slice(b": ");
+        for addr in addrs {
+            self.line.push(b' ');
+            addr.write_to(&mut self.line);
+            let mut row = Row::new(self.node_table.columns());
+            row.int(Some(node as i64)).addr(Some(*addr)).name(Some(Class::of(*addr).name()));
+            row.bool(is_artificial(*addr)).text(vp);
+            self.node_table.end_row()?;
+        }
+        self.line.push(b'\n');
+        self.rows[0] += 1;
+        self.nodes.write(&self.line)
+    }
+
+    /// `link L1:  N2:192.0.2.9`: begin a link at its far end, whose interface is known.
+    pub fn link(&mut self, link: u64, far: u32, addr: Addr) {
+        self.line.clear();
+        self.number(b"link L", link);
+        self.number(b":  N", u64::from(far) + 1);
+        self.line.push(b':');
+        addr.write_to(&mut self.line);
+    }
+
+    /// ` N1`: a near end of the link, with its interface if that is an artificial one.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn link_end(
+        &mut self,
+        link: u64,
+        (near, shown): (u32, Option<Addr>),
+        far: u32,
+        addr: Addr,
+    ) -> Result<()> {
+        self.number(b" N", u64::from(near) + 1);
+        if let Some(shown) = shown {
+            self.line.push(b':');
+            shown.write_to(&mut self.line);
+        }
+        let mut row = Row::new(self.link_table.columns());
+        row.int(Some(link as i64)).int(Some(near + 1)).int(Some(far + 1)).addr(Some(addr));
+        self.link_table.end_row()
+    }
+
+    /// The end of the line of a link.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn end_link(&mut self) -> Result<()> {
+        self.line.push(b'\n');
+        self.rows[1] += 1;
+        self.links.write(&self.line)
+    }
+
+    /// `192.0.2.9 N2 L1 T D`: an interface, its router, the link that leads to it, its role.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn iface(&mut self, addr: Addr, node: u32, link: Option<u64>, role: u8) -> Result<()> {
+        self.line.clear();
+        addr.write_to(&mut self.line);
+        self.number(b" N", u64::from(node) + 1);
+        if let Some(link) = link {
+            self.number(b" L", link);
+        }
+        self.line.extend_from_slice(if role & 1 != 0 { b" T" } else { b"" });
+        self.line.extend_from_slice(if role & 2 != 0 { b" D" } else { b"" });
+        self.line.push(b'\n');
+        self.rows[2] += 1;
+        self.ifaces.write(&self.line)
+    }
+
+    /// Give all files their names, once all are whole and durable.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn publish(self, notes: Notes<'_>) -> Result<Vec<Written>> {
+        let sealed = vec![
+            self.nodes.seal(self.rows[0])?,
+            self.links.seal(self.rows[1])?,
+            self.ifaces.seal(self.rows[2])?,
+            self.node_table.seal(notes)?,
+            self.link_table.seal(notes)?,
+        ];
+        sealed.into_iter().map(Sealed::publish).collect()
+    }
 }

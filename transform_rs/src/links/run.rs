@@ -3,9 +3,9 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::row::Link;
+use crate::spill::nameless;
 use crate::warts::addr::Addr;
 
 /// A sorted run of links in a file that is gone when the run is.
@@ -47,19 +47,6 @@ impl Run {
         self.left -= 1;
         get(&mut self.reader).map(Some)
     }
-}
-
-/// A file in `folder` without a name: it goes with the process, however that ends.
-///
-/// # Errors
-/// The system's.
-pub fn nameless(folder: &Path) -> io::Result<File> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let path = folder.join(format!("hs-transform-{}-{number}.run", std::process::id()));
-    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }
 
 fn put_addr(addr: Addr, out: &mut impl Write) -> io::Result<()> {

@@ -1,8 +1,10 @@
 //! Columns in memory: values, and which rows have none.
 
+use std::hash::BuildHasher;
 use std::ops::Range;
 
-use hashbrown::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 
 /// What a column holds, and how it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,8 @@ impl Field {
 /// Distinct texts, numbered in order of appearance.
 #[derive(Debug, Default, Clone)]
 pub struct Dictionary {
-    ids: HashMap<Vec<u8>, u32, foldhash::fast::FixedState>,
+    /// Numbers, found by the hash of their text.
+    ids: HashTable<u32>,
     /// The texts in PLAIN encoding: length, then bytes.
     plain: Vec<u8>,
     ends: Vec<u32>,
@@ -75,11 +78,14 @@ impl Dictionary {
     }
 
     fn find_or_append(&mut self, text: &[u8]) -> u32 {
-        if let Some(id) = self.ids.get(text) {
+        let (plain, ends) = (&self.plain, &self.ends);
+        let found = self.ids.find(hash(text), |id| text_at(plain, ends, *id) == text);
+        if let Some(id) = found {
             return *id;
         }
         let id = self.append(text);
-        self.ids.insert(text.to_vec(), id);
+        let (plain, ends) = (&self.plain, &self.ends);
+        self.ids.insert_unique(hash(text), id, |id| hash(text_at(plain, ends, *id)));
         id
     }
 
@@ -126,6 +132,16 @@ impl Dictionary {
         self.ends.clear();
         self.last = 0..0;
     }
+}
+
+fn hash(text: &[u8]) -> u64 {
+    FixedState::default().hash_one(text)
+}
+
+/// Text `id` of those in `plain` that end at `ends`.
+fn text_at<'p>(plain: &'p [u8], ends: &[u32], id: u32) -> &'p [u8] {
+    let start = (id as usize).checked_sub(1).map_or(0, |before| ends[before] as usize);
+    &plain[start + 4..ends[id as usize] as usize]
 }
 
 /// Values of a column; rows without one take no place.
