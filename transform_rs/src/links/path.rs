@@ -126,6 +126,9 @@ fn is_answer(hop: &Hop<'_>) -> bool {
 
 /// The one address that answered at a TTL, with its shortest round-trip time.
 fn sole_answer(hops: &[Hop<'_>]) -> Option<(Addr, u32)> {
+    if let [hop] = hops {
+        return hop.addr.filter(|_| is_answer(hop)).map(|addr| (addr, hop.rtt_us));
+    }
     let mut answers = hops.iter().filter(|hop| is_answer(hop));
     let first = answers.next()?;
     let addr = first.addr?;

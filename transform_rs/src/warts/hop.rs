@@ -122,11 +122,17 @@ impl Hop<'_> {
 }
 
 impl<'a> Hop<'a> {
+    /// Decode into `hop`, a new one, where it lies.
     #[inline]
-    fn decode(from: &mut Cursor<'a>, table: &mut AddrTable, tables: &Tables) -> Decoded<Self> {
+    fn decode(
+        hop: &mut Self,
+        from: &mut Cursor<'a>,
+        table: &mut AddrTable,
+        tables: &Tables,
+    ) -> Decoded<()> {
         let Params { bits, cursor: mut c } = from.params()?;
         let has = |flag: u32| bits >> (flag - 1) & 1 == 1;
-        let mut hop = Hop { set: bits as u32, ..Hop::default() };
+        hop.set = bits as u32;
         if has(1) {
             hop.addr = tables.address(c.u32()?)?;
         }
@@ -179,7 +185,7 @@ impl<'a> Hop<'a> {
             hop.extension = c.extension()?;
         }
         if has(18) {
-            hop.addr = Some(c.addr(table)?);
+            c.addr_into(table, &mut hop.addr)?;
         }
         if has(19) {
             hop.tx = c.timeval()?;
@@ -187,7 +193,7 @@ impl<'a> Hop<'a> {
         if has(20) {
             hop.name = Some(c.string()?);
         }
-        Ok(hop)
+        Ok(())
     }
 }
 
@@ -208,10 +214,9 @@ pub fn decode_hops<'a>(
     if usize::from(count) * HOP_LEAST > from.remaining() {
         return Err(Fault::Short);
     }
-    for _ in 0..count {
-        hops.push(Hop::decode(from, table, tables)?);
-    }
-    Ok(())
+    let start = hops.len();
+    hops.resize(start + usize::from(count), Hop::default());
+    hops[start..].iter_mut().try_for_each(|hop| Hop::decode(hop, from, table, tables))
 }
 
 /// Bits of [`Hop::flags`] with their names, in the order in which scamper's tools print them.
