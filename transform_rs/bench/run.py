@@ -11,10 +11,12 @@ Usage: run.py [--rounds N] [--copies N] [--only WORDS] [--program FILE]; needs `
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -107,10 +109,14 @@ def main() -> None:
         every = commands(options.program, folder, made)
         todo = {name: line for name, line in every.items() if re.search(options.only, name)}
         seen: dict[str, list[tuple[float, float, float]]] = {name: [] for name in todo}
-        for _ in range(options.rounds):
-            for name, command in todo.items():
-                seen[name].append(measure(command))
-        report(seen, made.stat().st_size, options.rounds)
+        # Stopped early, it reports the rounds that are whole.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            for _ in range(options.rounds):
+                for name, command in todo.items():
+                    seen[name].append(measure(command))
+        whole = min(len(rows) for rows in seen.values())
+        report({name: rows[:whole] for name, rows in seen.items()}, made.stat().st_size, whole)
 
 
 def report(seen: dict[str, list[tuple[float, float, float]]], size: int, rounds: int) -> None:
