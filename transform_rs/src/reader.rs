@@ -7,10 +7,14 @@ use crate::error::Result;
 use crate::input::Input;
 use crate::warts::cursor::Decoded;
 use crate::warts::dealias::Dealias;
+use crate::warts::host::Host;
 use crate::warts::kind::Kind;
+use crate::warts::neighbourdisc::Neighbourdisc;
 use crate::warts::other::Common;
 use crate::warts::ping::Ping;
+use crate::warts::sniff::Sniff;
 use crate::warts::tables::{Entry, Tables};
+use crate::warts::tbit::Tbit;
 use crate::warts::trace::Trace;
 use crate::warts::tracelb::Tracelb;
 
@@ -58,7 +62,15 @@ pub enum Record<'r> {
     Tracelb(Box<Tracelb<'r>>),
     /// Alias resolution.
     Dealias(Box<Dealias<'r>>),
-    /// A type without published specification: what is known of it.
+    /// ARP and neighbour solicitation.
+    Neighbourdisc(Box<Neighbourdisc<'r>>),
+    /// Test of TCP behaviour.
+    Tbit(Box<Tbit<'r>>),
+    /// Captured packets.
+    Sniff(Box<Sniff<'r>>),
+    /// Name lookup.
+    Host(Box<Host<'r>>),
+    /// Sting, HTTP, UDP probe, OWAMP, whose layout is not published: what is known of it.
     Other(Common),
     /// A type number that is not in use.
     Unknown(Kind),
@@ -146,6 +158,10 @@ impl<'r> RawRecord<'r> {
             Kind::PING => Record::Ping(Box::new(Ping::decode(body, tables)?)),
             Kind::TRACELB => Record::Tracelb(Box::new(Tracelb::decode(body, tables)?)),
             Kind::DEALIAS => Record::Dealias(Box::new(Dealias::decode(body, tables)?)),
+            Kind::NEIGHBOURDISC => Record::Neighbourdisc(Box::new(Neighbourdisc::decode(body)?)),
+            Kind::TBIT => Record::Tbit(Box::new(Tbit::decode(body)?)),
+            Kind::SNIFF => Record::Sniff(Box::new(Sniff::decode(body)?)),
+            Kind::HOST => Record::Host(Box::new(Host::decode(body)?)),
             kind if kind <= Kind::ADDRESS => Record::Entry(Entry::decode(kind, body)?),
             kind if kind <= Kind::LAST => Record::Other(Common::decode(body)?),
             kind => Record::Unknown(kind),

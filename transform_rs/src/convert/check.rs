@@ -7,9 +7,13 @@ use crate::pipeline::{Stage, run};
 use crate::tally::Tally;
 use crate::warts::cursor::Fault;
 use crate::warts::dealias::Dealias;
+use crate::warts::host::Host;
 use crate::warts::kind::Kind;
+use crate::warts::neighbourdisc::Neighbourdisc;
 use crate::warts::other::Common;
 use crate::warts::ping::Ping;
+use crate::warts::sniff::Sniff;
+use crate::warts::tbit::Tbit;
 use crate::warts::trace::Trace;
 use crate::warts::tracelb::Tracelb;
 
@@ -24,6 +28,10 @@ impl Visitor for Check {
             Kind::PING => Ping::decode(body, tables).map(drop)?,
             Kind::DEALIAS => Dealias::decode(body, tables).map(drop)?,
             Kind::TRACELB => Tracelb::decode(body, tables).map(drop)?,
+            Kind::NEIGHBOURDISC => Neighbourdisc::decode(body).map(drop)?,
+            Kind::TBIT => Tbit::decode(body).map(drop)?,
+            Kind::HOST => Host::decode(body).map(drop)?,
+            Kind::SNIFF => Sniff::decode(body).map(drop)?,
             kind if kind > Kind::DEALIAS && kind <= Kind::LAST => Common::decode(body).map(drop)?,
             _ => return Ok(false),
         }

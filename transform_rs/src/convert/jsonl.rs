@@ -15,6 +15,7 @@ use crate::warts::dealias::Dealias;
 use crate::warts::kind::Kind;
 use crate::warts::ping::Ping;
 use crate::warts::tables::Entry;
+use crate::warts::tbit::Tbit;
 use crate::warts::trace::Trace;
 use crate::warts::tracelb::Tracelb;
 
@@ -79,6 +80,7 @@ impl Visitor for Writing<'_> {
             }
             Kind::PING => jsonl::ping::write(&Ping::decode(body, tables)?, lines),
             Kind::TRACELB => jsonl::tracelb::write(&Tracelb::decode(body, tables)?, lines),
+            Kind::TBIT => jsonl::tbit::write(&Tbit::decode(body)?, lines),
             Kind::DEALIAS => jsonl::dealias::write(&Dealias::decode(body, tables)?, lines),
             _ => return Ok(false),
         }

@@ -1,31 +1,21 @@
 //! Tables of everything that is no traceroute: pings, alias tests, multipath traces, cycles, the rest.
 
+use super::probe_tables;
 use super::row::Row;
 use crate::decode::Place;
 use crate::parquet::column::{Column, Field, Type};
 use crate::parquet::table::columns_for;
 use crate::warts::cursor::{Decoded, Timeval};
 use crate::warts::dealias::{self, Dealias};
+use crate::warts::host::Host;
 use crate::warts::kind::Kind;
+use crate::warts::neighbourdisc::Neighbourdisc;
 use crate::warts::other::Common;
 use crate::warts::ping::{self, Ping};
+use crate::warts::sniff::Sniff;
 use crate::warts::tables::Entry;
+use crate::warts::tbit::Tbit;
 use crate::warts::tracelb::{self, Tracelb};
-
-/// What every table of records begins with.
-macro_rules! fields {
-    ($($field:expr),* $(,)?) => {
-        [
-            Field::required("input", Type::I32),
-            Field::required("record_at", Type::I64),
-            Field::optional("vp", Type::Text),
-            Field::optional("list_id", Type::I64),
-            Field::optional("list_name", Type::Text),
-            Field::optional("cycle_id", Type::I64),
-            $($field),*
-        ]
-    };
-}
 
 use Field as F;
 use Type::{Bytes, I32, I64, Text, Timestamp};
@@ -144,6 +134,9 @@ static CYCLES: [Field; 11] = fields![
     F::optional("stopped_at", Timestamp),
 ];
 
+/// Place of the last table here.
+pub const OTHERS_AT: usize = 7;
+
 static OTHERS: [Field; 10] = fields![
     F::required("type", I32),
     F::optional("type_name", Text),
@@ -157,7 +150,7 @@ pub fn cycle_fields() -> &'static [Field] {
 }
 
 /// File names and fields, in the order of [`Rows::tables`].
-pub static TABLES: [(&str, &[Field]); 8] = [
+pub static TABLES: [(&str, &[Field]); 16] = [
     ("pings", &PINGS),
     ("ping_replies", &PING_REPLIES),
     ("dealias", &DEALIASES),
@@ -166,6 +159,14 @@ pub static TABLES: [(&str, &[Field]); 8] = [
     ("tracelb_probes", &TRACELB_PROBES),
     ("cycles", &CYCLES),
     ("records_other", &OTHERS),
+    ("neighbourdisc", &probe_tables::NEIGHBOURDISC),
+    ("neighbourdisc_replies", &probe_tables::NEIGHBOURDISC_REPLIES),
+    ("tbit", &probe_tables::TBIT),
+    ("tbit_packets", &probe_tables::PACKETS),
+    ("host", &probe_tables::HOST),
+    ("host_records", &probe_tables::HOST_RECORDS),
+    ("sniff", &probe_tables::SNIFF),
+    ("sniff_packets", &probe_tables::PACKETS),
 ];
 
 /// Rows of one batch for all of these tables.
@@ -180,7 +181,8 @@ impl Default for Rows {
     }
 }
 
-fn at(time: Timeval) -> Option<i64> {
+/// Microseconds since 1970; a time of 0 is none.
+pub fn at(time: Timeval) -> Option<i64> {
     (time.sec != 0).then(|| time.micros())
 }
 
@@ -208,6 +210,10 @@ impl Rows {
             Kind::CYCLE_START | Kind::CYCLE_DEF | Kind::CYCLE_STOP => {
                 rows.cycle(&Entry::decode(place.record.kind, body)?);
             }
+            Kind::NEIGHBOURDISC => rows.neighbourdisc(&Neighbourdisc::decode(body)?),
+            Kind::TBIT => rows.tbit(&Tbit::decode(body)?),
+            Kind::HOST => rows.host(&Host::decode(body)?),
+            Kind::SNIFF => rows.sniff(&Sniff::decode(body)?),
             Kind::LIST | Kind::ADDRESS => return Ok(false),
             kind if kind.name().is_some() => rows.other(&Common::decode(body)?, body),
             _ => return Ok(false),
@@ -216,14 +222,16 @@ impl Rows {
     }
 }
 
-struct Table<'r> {
+/// Rows of the record at one place.
+pub struct Table<'r> {
     rows: &'r mut Rows,
     place: Place<'r>,
     fallback_vp: Option<&'r [u8]>,
 }
 
 impl Table<'_> {
-    fn row(&mut self, table: usize, list: u32, cycle: u32) -> Row<'_> {
+    /// Begin a row of table `table`.
+    pub fn row(&mut self, table: usize, list: u32, cycle: u32) -> Row<'_> {
         let tables = &self.place.span.tables;
         let known = tables.list(list);
         let mut row = Row::new(&mut self.rows.tables[table]);

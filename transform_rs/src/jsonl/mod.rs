@@ -6,6 +6,7 @@ pub mod cycle;
 pub mod dealias;
 pub mod field;
 pub mod ping;
+pub mod tbit;
 pub mod time;
 pub mod trace;
 pub mod tracelb;

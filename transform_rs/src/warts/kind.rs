@@ -23,6 +23,14 @@ impl Kind {
     pub const TRACELB: Self = Self(8);
     /// Alias resolution.
     pub const DEALIAS: Self = Self(9);
+    /// Neighbour discovery: ARP and neighbour solicitation.
+    pub const NEIGHBOURDISC: Self = Self(10);
+    /// Test of TCP behaviour.
+    pub const TBIT: Self = Self(11);
+    /// Captured packets.
+    pub const SNIFF: Self = Self(13);
+    /// Name lookup.
+    pub const HOST: Self = Self(14);
     /// Highest number in use: 0x11, owamp.
     pub const LAST: Self = Self(0x11);
 
