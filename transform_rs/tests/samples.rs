@@ -104,6 +104,24 @@ fn compressed_samples_are_read_by_their_magic() {
 }
 
 #[test]
+fn xz_is_read_by_its_magic_and_a_cut_stream_keeps_what_came_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let packed = std::fs::read(sample("wc_a.warts.xz")).unwrap();
+    let whole = check(&sample("wc_a.warts.xz"));
+
+    assert_eq!(
+        (&json!("xz"), &json!(630)),
+        (&whole["inputs"][0]["packing"], &whole["unpacked_bytes"])
+    );
+    assert_eq!(check(&sample("wc_a.warts"))["records"], whole["records"]);
+    let path = common::file(folder.path(), "cut.xz", &packed[..packed.len() - 40]);
+    let output = run(&["check", &path]);
+    assert!([2, 4].contains(&code(&output)));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json!("the xz stream is broken or cut short"), report["damage"][0]["reason"]);
+}
+
+#[test]
 fn a_killed_run_keeps_its_traces_and_is_not_complete() {
     let report = check(&sample("killed.warts"));
 
