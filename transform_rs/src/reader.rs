@@ -5,7 +5,7 @@ use std::io::Read;
 use crate::cut::{Batch, Cutter, Damage, RecordAt, SMALL_BATCH_BYTES, Span};
 use crate::error::Result;
 use crate::input::Input;
-use crate::warts::cursor::Decoded;
+use crate::warts::cursor::{Decoded, Fault};
 use crate::warts::dealias::Dealias;
 use crate::warts::host::Host;
 use crate::warts::kind::Kind;
@@ -76,6 +76,30 @@ pub enum Record<'r> {
     Unknown(Kind),
 }
 
+/// A record that contradicts itself, and where it lies.
+///
+/// ```
+/// use transform_rs::reader::Reader;
+/// use transform_rs::warts::cursor::Fault;
+///
+/// // A whole record of type 6, a traceroute, whose one byte promises another.
+/// let mut reader = Reader::new(&b"\x12\x05\x00\x06\x00\x00\x00\x01\x80"[..])?;
+/// let error = reader.next_record()?.expect("one record").decode().unwrap_err();
+/// assert_eq!((0, Fault::Short), (error.offset, error.fault));
+/// assert!(error.to_string().starts_with("trace record at byte 0: "));
+/// # Ok::<(), transform_rs::error::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{} record at byte {offset}: {fault}", kind.name().unwrap_or("unknown"))]
+pub struct RecordError {
+    /// Its type.
+    pub kind: Kind,
+    /// Offset of its header in the unpacked input.
+    pub offset: u64,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
 impl Reader {
     /// Read from `input`, packed or not.
     ///
@@ -87,6 +111,14 @@ impl Reader {
         let fail = |source| crate::error::Error::Read { path: "input".to_owned(), source };
         input.read_to_end(&mut bytes).map_err(fail)?;
         Self::open_input(Input::from_reader("input", std::io::Cursor::new(bytes), false)?)
+    }
+
+    /// Read from `input`, packed or not, in bounded memory.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Read`] if its first bytes cannot be read.
+    pub fn stream(input: impl Read + Send + 'static) -> Result<Self> {
+        Self::open_input(Input::from_reader("input", input, false)?)
     }
 
     /// Read the file at `path` (`-` is standard input) in bounded memory.
@@ -146,8 +178,13 @@ impl<'r> RawRecord<'r> {
     /// Decode it.
     ///
     /// # Errors
-    /// A [`crate::warts::cursor::Fault`] if it contradicts itself.
-    pub fn decode(&self) -> Decoded<Record<'r>> {
+    /// A [`RecordError`] if it contradicts itself.
+    pub fn decode(&self) -> std::result::Result<Record<'r>, RecordError> {
+        let at = |fault| RecordError { kind: self.kind(), offset: self.offset(), fault };
+        self.decode_body().map_err(at)
+    }
+
+    fn decode_body(&self) -> Decoded<Record<'r>> {
         let (body, tables) = (self.body, self.tables());
         Ok(match self.at.kind {
             Kind::TRACE => {
