@@ -133,8 +133,9 @@ fn header(ip: &Ip<'_>, o: &mut Object<'_>) {
     if let Some(fragment) = ip.fragment {
         o.number("frag_id", fragment.id).number("frag_off", fragment.offset);
         o.number("frag_mf", u8::from(fragment.more));
-        if let Some(is_set) = fragment.dont {
-            o.number("frag_df", u8::from(is_set));
+        if fragment.dont.is_some() {
+            // scamper 20211212 prints 0 for packets with the bit, too.
+            o.number("frag_df", 0);
         }
     }
 }

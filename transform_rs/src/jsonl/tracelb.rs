@@ -1,8 +1,11 @@
 //! Lines for traceroutes over all flows.
 
+use std::collections::BTreeSet;
+
 use super::field::{addr, timeval};
 use super::time::ftime;
 use crate::json::Object;
+use crate::warts::addr::Addr;
 use crate::warts::tracelb::{Link, Probe, Reply, Tracelb, method_name};
 
 /// Append a line for `trace`.
@@ -80,12 +83,26 @@ fn nodes(trace: &Tracelb<'_>, o: &mut Object<'_>) {
     });
 }
 
-/// Hop `hop` of the only link of a node: silent but for the last.
+/// Hop `hop` of the only link of a node: who answered there, by address; the last is the far node.
 fn far_end(trace: &Tracelb<'_>, link: &Link<'_>, hop: usize, out: &mut Vec<u8>) {
     if hop + 1 == link.sets.len() {
-        end(trace, link, link.sets.get(hop), out);
-    } else {
-        end(trace, &Link { to: None, ..link.clone() }, None, out);
+        return end(trace, link, link.sets.get(hop), out);
+    }
+    let probes = link.sets.get(hop).into_iter().flatten();
+    let replies = probes.clone().flat_map(|probe| &probe.replies);
+    let answered: BTreeSet<Addr> = replies.filter_map(|reply| reply.from).collect();
+    if answered.is_empty() {
+        out.extend_from_slice(b"{\"addr\":\"*\"}");
+    }
+    for (i, from) in answered.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let by = |probe: &&Probe<'_>| probe.replies.iter().any(|reply| reply.from == Some(from));
+        let mut o = Object::begin(out);
+        addr("addr", Some(from), &mut o);
+        o.array("probes", probes.clone().filter(by), probe);
+        o.end();
     }
 }
 

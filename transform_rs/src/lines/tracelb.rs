@@ -100,7 +100,8 @@ struct Reply {
 struct Link<'t> {
     from: usize,
     to: Option<usize>,
-    sets: Vec<&'t [Probe]>,
+    /// Who answered at each hop, with the probes.
+    sets: Vec<&'t [End]>,
     addr: Option<Addr>,
 }
 
@@ -140,13 +141,10 @@ impl Tracelb<'_> {
         for (from, node) in self.nodes.iter().enumerate() {
             match &node.links[..] {
                 [only] if only.ends().len() != 1 => {
-                    let ends = only.ends().iter();
-                    links.extend(ends.map(|end| Link::over(from, std::iter::once(end))));
+                    let ends = only.ends().chunks(1);
+                    links.extend(ends.map(|end| Link::over(from, vec![end])));
                 }
-                hops => {
-                    let ends = hops.iter().filter_map(|hop| hop.ends().first());
-                    links.push(Link::over(from, ends));
-                }
+                hops => links.push(Link::over(from, hops.iter().map(Hops::ends).collect())),
             }
         }
         let known = self.nodes.iter().enumerate();
@@ -174,13 +172,9 @@ impl Hops {
 }
 
 impl<'t> Link<'t> {
-    fn over(from: usize, hops: impl Iterator<Item = &'t End>) -> Self {
-        let mut link = Self { from, to: None, sets: Vec::new(), addr: None };
-        for end in hops {
-            link.sets.push(&end.probes);
-            link.addr = end.addr.0;
-        }
-        link
+    fn over(from: usize, sets: Vec<&'t [End]>) -> Self {
+        let last = sets.last().and_then(|ends| ends.first());
+        Self { from, to: None, addr: last.and_then(|end| end.addr.0), sets }
     }
 
     fn put(&self, block: &mut Block, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -188,9 +182,12 @@ impl<'t> Link<'t> {
         let sets = u8::try_from(self.sets.len()).map_err(|_| TooLong)?;
         block.u16(1, Some(number(self.from)?)).u16(2, self.to.map(number).transpose()?);
         block.u8(3, Some(sets)).end(out)?;
-        for probes in &self.sets {
-            block.u16(1, Some(number(probes.len())?)).end(out)?;
-            probes.iter().try_for_each(|probe| probe.put(block, out, self.addr))?;
+        for ends in &self.sets {
+            let count = ends.iter().map(|end| end.probes.len()).sum();
+            block.u16(1, Some(number(count)?)).end(out)?;
+            for end in *ends {
+                end.probes.iter().try_for_each(|probe| probe.put(block, out, end.addr.0))?;
+            }
         }
         Ok(())
     }
