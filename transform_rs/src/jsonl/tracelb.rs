@@ -151,7 +151,8 @@ fn reply(probe: &Probe<'_>, reply: &Reply<'_>, out: &mut Vec<u8>) {
         let (kind, code) = reply.icmp;
         o.number("icmp_type", kind).number("icmp_code", code);
         o.number("icmp_q_tos", reply.quoted_tos);
-        if matches!(kind, 3 | 11) {
+        let is_v6 = matches!(reply.from, Some(Addr::V6(_)));
+        if matches!((is_v6, kind), (false, 3 | 11) | (true, 1 | 3)) {
             o.number("icmp_q_ttl", reply.quoted_ttl);
         }
     }
