@@ -106,6 +106,6 @@ fn label(entry: &str) -> Option<u32> {
 /// Inverse of [`crate::input::hex`].
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let nibbles: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    let is_whole = nibbles.len() % 2 == 0;
+    let is_whole = nibbles.len().is_multiple_of(2);
     is_whole.then(|| nibbles.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
 }

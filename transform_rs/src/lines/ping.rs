@@ -196,6 +196,6 @@ fn addrs(ips: &[Ip]) -> Vec<Addr> {
 fn unhex(Text(text): &Text<'_>) -> Result<Vec<u8>, Fault> {
     let wrong = || Fault::Name { key: "payload", value: text.chars().take(40).collect() };
     let nibbles: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
-    let nibbles = nibbles.filter(|nibbles| nibbles.len() % 2 == 0).ok_or_else(wrong)?;
+    let nibbles = nibbles.filter(|nibbles| nibbles.len().is_multiple_of(2)).ok_or_else(wrong)?;
     Ok(nibbles.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
 }

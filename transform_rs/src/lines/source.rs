@@ -1,7 +1,5 @@
 //! Reads lines one after the other and makes records of them.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
 use super::dealias::Dealias;
@@ -328,6 +326,6 @@ fn kind_of(line: &[u8]) -> std::result::Result<Kind, Fault> {
     known_kind(&name).ok_or_else(|| Fault::Type(shorten(&name)))
 }
 
-fn shorten(name: &Cow<'_, str>) -> String {
+fn shorten(name: &str) -> String {
     name.chars().take(40).collect()
 }
