@@ -78,7 +78,7 @@ class FakePipeline:
         self._call(f"merge {cycle['cycle']}")
         return {**cycle, "links": 7}
 
-    def load(self, cycle: dict[str, str]) -> dict[str, Any]:
+    def load(self, cycle: dict[str, str], run_id: str) -> dict[str, Any]:
         self._call(f"load {cycle['cycle']}")
         return {**cycle, "files": 3}
 
@@ -255,6 +255,10 @@ SCENARIOS: dict[str, tuple[FakePipeline, list[str]]] = {
     "two_cycles_by_hand": (
         FakePipeline({}),
         ["--dag", "transform", "--conf", json.dumps(TWO_CYCLES)],
+    ),
+    "a_load_fails_at_first": (
+        OnceBroken({"load 20261122T030000Z": HitscannerError}),
+        ["--dag", "load", "--conf", '{"cycles": ["a/20261122T030000Z"]}'],
     ),
     "no_cycle": (FakePipeline({}), ["--dag", "load"]),
 }

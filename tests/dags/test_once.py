@@ -74,6 +74,13 @@ def test_a_passing_trouble_is_cured_by_a_retry(runs):
     assert run["exit_code"] == 0
 
 
+def test_a_load_that_failed_is_tried_again(runs):
+    run = runs["a_load_fails_at_first"]
+
+    assert run["calls"] == ["load 20261122T030000Z"] * 2
+    assert run["exit_code"] == 0
+
+
 def test_the_gate_runs_and_fails_when_every_lane_failed(runs):
     run = runs["all_vantage_points_fail"]
 

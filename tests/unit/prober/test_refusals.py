@@ -176,7 +176,7 @@ def test_a_job_in_another_jobs_directory_is_refused(job, scamper):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run"], "the following arguments are required: JOB_DIR, --centre-time"),
+        (["run"], "the following arguments are required: JOB_DIR"),
         (["go"], "invalid choice: 'go'"),
         (["status", "/nowhere"], "/nowhere is not a directory"),
         (["run", "/", "--centre-time", "1"], "is not <spool>/jobs/<list>/<cycle>/<shard>"),
