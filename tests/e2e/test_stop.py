@@ -83,7 +83,7 @@ def test_a_stop_silences_everybody_and_nothing_starts_before_the_release(install
 
 
 def test_an_opt_out_reaches_probers_that_run_and_their_targets_are_excluded(installation):
-    with demo(installation, "--targets", "1500", "--rate-pps", "50") as running:
+    with demo(installation, "--targets", "700", "--rate-pps", "50") as running:
         until(lambda: probes(installation) > 300)
         jobs = installation.home.glob("spool/de-0001/jobs/demo/*/0000/targets.txt")
         job = max(jobs)  # the newest cycle's

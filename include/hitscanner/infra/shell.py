@@ -1,6 +1,7 @@
 """What every way to a host shares: scripts for `sh`, files by standard input, sizes checked."""
 
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +79,14 @@ async def chunks(content: bytes | Path) -> AsyncIterator[bytes]:
             yield piece
 
 
-class ShellRemote:
+class ShellRemote(ABC):
     """A `Remote` made of one way to run a command with an input."""
 
     name: str
 
+    @abstractmethod
     async def _exec(self, script: str, content: bytes | Path, timeout_s: float) -> Raw:
-        raise NotImplementedError
+        """Run *script* with that input; exit status and output in bytes."""
 
     async def run(self, script: str, *, stdin: bytes = b"", timeout_s: float = 60.0) -> Done:
         """Run a POSIX sh script as root; a very long one has no *stdin* of its own."""
