@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +32,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OSError: when the disk is full or not writable; what was begun is removed.
     """
-    with _Partial(path) as partial, partial.open("wb") as out:
+    with _partial(path) as partial, partial.open("wb") as out:
         out.write(data)
         _flush(out.fileno())
 
@@ -43,7 +43,7 @@ def copy_whole(
     open_source: Callable[[Path], IO[bytes]] = lambda source: source.open("rb"),
 ) -> None:
     """Copy *source*, read by *open_source*, to *path* with the promise of `write_whole`."""
-    with _Partial(path) as partial, open_source(source) as data, partial.open("wb") as out:
+    with _partial(path) as partial, open_source(source) as data, partial.open("wb") as out:
         shutil.copyfileobj(data, out, 1 << 20)
         _flush(out.fileno())
 
@@ -113,23 +113,35 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise DiskError(f"cannot write {path}: {error.strerror}; {remedy}") from error
 
 
-class _Partial:
-    """The name a file has until it is whole: derived, so that a second try replaces the first."""
+@contextmanager
+def _partial(path: Path) -> Iterator[Path]:
+    """
+    Give the name that *path* has until it is whole: derived, so that a second try replaces the
+    first, and locked, so that two at once take turns.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    descriptor = _lock_named(partial)
+    try:
+        yield partial
+        partial.replace(path)
+        _flush_folder(path.parent)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
 
-    def __init__(self, path: Path):
-        self.path = path
-        self.partial = path.with_name(f".{path.name}.partial")
 
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.partial
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self.partial.unlink(missing_ok=True)
-            return
-        self.partial.replace(self.path)
-        _flush_folder(self.path.parent)
+def _lock_named(path: Path) -> int:
+    """Lock the file that has the name *path*; who held it before may have renamed it away."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        os.close(descriptor)
 
 
 def _flush(descriptor: int) -> None:

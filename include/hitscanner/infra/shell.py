@@ -24,7 +24,7 @@ LONGEST_ARGUMENT = 30_000
 _PUT = """set -eu
 folder=$(dirname -- {path})
 [ -d "$folder" ] || (umask 022; mkdir -p -- "$folder")
-new="$folder/.$(basename -- {path}).new"
+new=$(mktemp -- "$folder/.$(basename -- {path}).XXXXXX")  # two runs may put the same file at once
 trap 'rm -f -- "$new"' EXIT
 umask 077
 cat > "$new"

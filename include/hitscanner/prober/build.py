@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import zipfile
@@ -27,15 +28,17 @@ def build_pyz(out: Path) -> str:
     Write the prober as one executable file to *out* and return its SHA-256, in hex.
 
     The entries are sorted, dated 1980 and stored without compression, whose bytes would depend on
-    the version of zlib.
+    the version of zlib.  All lanes of a run begin with it: they take turns, by a lock beside *out*.
     """
     here = Path(__file__).parent
     sources = {f"prober/{path.name}": path.read_bytes() for path in here.glob("*.py")}
     del sources[f"prober/{Path(__file__).name}"], sources["prober/__main__.py"]
     sources["__main__.py"] = MAIN.encode()
     data = SHEBANG + _zip(sources)
-    write_whole(out, data)
-    out.chmod(0o755)
+    with out.with_name(f".{out.name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_whole(out, data)
+        out.chmod(0o755)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -25,6 +26,17 @@ def test_writing_replaces_a_file_and_leaves_nothing_beside_it(tmp_path):
 
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_writers_of_one_file_take_turns(tmp_path):
+    """The lanes of a run begin together, and each stages the same files."""
+    texts = [bytes([65 + n]) * 50_000 for n in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: write_whole(tmp_path / "a", text), texts * 25))
+
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_bytes() in texts
 
 
 def test_a_failure_on_the_way_keeps_the_old_file_and_removes_the_part(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hitscanner.prober import build
@@ -19,6 +20,15 @@ def test_two_builds_are_the_same_bytes_and_the_digest_is_theirs(tmp_path):
 
     assert one.read_bytes() == other.read_bytes()
     assert (hashlib.sha256(one.read_bytes()).hexdigest(),) * 2 == digests
+
+
+def test_lanes_that_begin_together_may_all_build_it(tmp_path):
+    out = tmp_path / "prober.pyz"
+
+    with ThreadPoolExecutor(8) as pool:
+        digests = set(pool.map(build_pyz, [out] * 200))
+
+    assert digests == {hashlib.sha256(out.read_bytes()).hexdigest()}
 
 
 def test_it_holds_sources_only_sorted_and_dated_1980(tmp_path):
