@@ -8,9 +8,11 @@ from hitscanner.domain.alias_params import AliasParams, parse_alias_params
 from hitscanner.domain.alias_tasks import AliasMethod
 from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import UsageError
+from hitscanner.infra.files import locked
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.pipeline import aliases, gate, plan, topology, transform
 from hitscanner.pipeline.alias_plan import plan_stage
+from hitscanner.pipeline.plan import Plan
 from hitscanner.wiring import Pipeline, pipeline
 
 Names = dict[str, str]
@@ -48,23 +50,27 @@ class Routers:
         asking = aliases.Asking(wanted, tuple(map(_cycle, cycles)), run_id, logical_time)
         stage, is_planned = asking.stage(store, method)
         if is_planned:
-            return [shard.to_json() for shard in plan.shards_of(gate.read_manifest(store, stage))]
-        vps = self.steps.inventory().select(wanted.vantage_points)
-        planned = plan_stage(
-            store,
-            vps,
+            return [shard.to_json() for shard in gate.read_manifest(store, stage).shards]
+        with locked(self.steps.settings.plan_lock):  # two that plan at once must know of each other
+            planned = self._plan(asking, method)
+            for line in planned.describe():
+                print(line)
+            if wanted.plan_only or not planned.shards:
+                return []
+            self.steps.check_ready(planned)
+            plan.freeze(store, planned)
+        return [shard.to_json() for shard in planned.shards]
+
+    def _plan(self, asking: aliases.Asking, method: AliasMethod) -> Plan:
+        return plan_stage(
+            self.steps.store,
+            self.steps.inventory().select(asking.params.vantage_points),
             self.steps.do_not_probe(),
             asking,
             method,
+            self.steps.budget(),
             allow_reserved=all(self._allows_reserved(cycle) for cycle in asking.cycles),
         )
-        for line in planned.describe():
-            print(line)
-        if wanted.plan_only or not planned.shards:
-            return []
-        self.steps.check_ready(planned)
-        plan.freeze(store, planned)
-        return [shard.to_json() for shard in planned.shards]
 
     def judge(self, stage: Names) -> Names:
         """Write the table `aliases` of every shard of a stage."""

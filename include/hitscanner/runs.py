@@ -17,7 +17,6 @@ from hitscanner.infra.files import disk_errors
 from hitscanner.infra.store import Store
 from hitscanner.local_airflow import airflow_environment
 from hitscanner.pipeline.gate import read_manifest
-from hitscanner.pipeline.plan import shards_of
 from hitscanner.report.progress import Progress
 from hitscanner.settings import Settings, child_environment
 from hitscanner.wiring import Pipeline
@@ -244,7 +243,7 @@ class _Follower:
             cycle = Cycle(self.list_name, name)
             if name not in self.before and self.pipeline.store.exists(cycle.manifest):
                 self.cycle = cycle
-                shards = shards_of(read_manifest(self.pipeline.store, cycle))
+                shards = read_manifest(self.pipeline.store, cycle).shards
                 self.files = {shard.vp: self.pipeline.progress_file(shard) for shard in shards}
                 self.progress.watch(self.files)
 

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hitscanner.domain.budget import Budget
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import DoNotProbe, parse_do_not_probe
 from hitscanner.domain.hosts import VantagePoint
@@ -65,7 +66,7 @@ class Pipeline:
             cycle, is_planned = plan.name_cycle(self.store, wanted.cycle_list, request)
             if is_planned:
                 manifest = gate.read_manifest(self.store, cycle)
-                return [shard.to_json() for shard in plan.shards_of(manifest)]
+                return [shard.to_json() for shard in manifest.shards]
             planned = self._plan(request, cycle)
             for line in planned.describe():
                 print(line)
@@ -99,8 +100,11 @@ class Pipeline:
         else:
             targets = params.inline_targets() or self.target_list(params.list_name)
             allotment = allot.from_list(allot.Sources(inventory, targets, dnp), params)
-        running = running_loads(self.store)
-        return plan.plan_cycle(allotment, dnp, request, cycle, inventory.limits, running)
+        return plan.plan_cycle(allotment, dnp, request, cycle, self.budget())
+
+    def budget(self) -> Budget:
+        """Give what a cycle planned now may send; ask with the lock of plans held."""
+        return Budget(self.inventory().limits, running_loads(self.store))
 
     def check_ready(self, planned: Plan) -> None:
         """Refuse a plan that this machine could not carry out: stopped, rights, programs, room."""

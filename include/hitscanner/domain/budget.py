@@ -6,7 +6,7 @@ hears from all of them together, and what all of them send, only the planner kno
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -55,10 +55,22 @@ class Load:
     networks: Mapping[str, float] = field(default_factory=dict)
     """Destination network → packets per second, those that are noticed."""
 
+    def rounded(self) -> dict[str, float]:
+        """Give the networks for a manifest, whose bytes must not depend on the last bit."""
+        return {network: round(pps, 3) for network, pps in self.networks.items()}
+
     def __add__(self, other: "Load") -> "Load":
         names = {*self.networks, *other.networks}
         both = {n: self.networks.get(n, 0.0) + other.networks.get(n, 0.0) for n in names}
         return Load(self.total_pps + other.total_pps, both)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a new cycle may send: the caps, and what runs beside it."""
+
+    limits: Limits = field(default_factory=Limits)
+    running: Sequence[Load] = ()
 
 
 def network_of(address: Address) -> str:
@@ -98,8 +110,7 @@ def load_of(parts: Mapping[str, Sequence[Address]], rates_pps: Mapping[str, int]
 def fit(
     parts: Mapping[str, Sequence[Address]],
     wanted_pps: Mapping[str, int],
-    limits: Limits,
-    running: Iterable[Load] = (),
+    budget: Budget,
 ) -> tuple[dict[str, int], str | None]:
     """
     Slow a cycle down until it keeps the caps beside what runs already.
@@ -109,8 +120,7 @@ def fit(
     Args:
         parts: vantage point → its targets.
         wanted_pps: vantage point → packets per second it would send.
-        limits: the caps.
-        running: what each running cycle sends.
+        budget: the caps, and what each running cycle sends.
 
     Returns:
         vantage point → packets per second, at least 1; and the cap that slows it, or None.
@@ -118,10 +128,14 @@ def fit(
     Raises:
         BudgetError: when not even one packet per second from each vantage point is left.
 
-    >>> fit({"us-0001": [ip_address("192.0.2.1")]}, {"us-0001": 100}, Limits(network_pps=20))
+    >>> budget = Budget(Limits(network_pps=20))
+    >>> fit({"us-0001": [ip_address("192.0.2.1")]}, {"us-0001": 100}, budget)
     ({'us-0001': 20}, '192.0.2.0/24 gets at most 20 pps')
     """
-    own, others = load_of(parts, wanted_pps), sum(running, Load())
+    limits = budget.limits
+    if not any(parts.values()):
+        return dict(wanted_pps), None
+    own, others = load_of(parts, wanted_pps), sum(budget.running, Load())
     used = [(own.total_pps, others.total_pps, limits.platform_pps, "all vantage points send")]
     used += [
         (pps, others.networks.get(network, 0.0), limits.network_pps, f"{network} gets")

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.quorum import Counts, State
 
 
@@ -104,6 +105,10 @@ class PlannedShard(_Record):
     targets: int
     targets_sha256: str
 
+    def of(self, cycle: Cycle) -> Shard:
+        """Give its name among the shards of *cycle*."""
+        return Shard(cycle.list, cycle.cycle, self.vp, self.shard)
+
 
 class Asked(_Record):
     """Everything that decides what is sent; enough to ask the same again."""
@@ -179,3 +184,8 @@ class CycleManifest(_Record):
     state: State
     asked: Asked
     outcome: Outcome | None = None
+
+    @property
+    def shards(self) -> tuple[Shard, ...]:
+        """Name the shards that were planned, in the manifest's order."""
+        return tuple(each.of(Cycle(self.list, self.cycle)) for each in self.asked.shards)

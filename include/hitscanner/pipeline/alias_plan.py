@@ -1,8 +1,7 @@
 """Plan the stages of alias resolution: whom to ask what, within the rules for packets."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 
 from hitscanner import __version__
@@ -10,6 +9,7 @@ from hitscanner.domain.alias_params import AliasParams
 from hitscanner.domain.alias_sets import pairs_of, resolve
 from hitscanner.domain.alias_tasks import AliasMethod, AliasTask, addresses_of, deal
 from hitscanner.domain.alias_tasks import packets_of as packets_of_task
+from hitscanner.domain.budget import Budget, Load, fit, load_of
 from hitscanner.domain.candidates import (
     SeenLink,
     candidate_pairs,
@@ -17,7 +17,6 @@ from hitscanner.domain.candidates import (
     neighbourhoods,
     router_addresses,
 )
-from hitscanner.domain.cycle import Shard, cycle_number, list_number
 from hitscanner.domain.do_not_probe import DoNotProbe
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
@@ -27,7 +26,8 @@ from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.alias_evidence import Row, evidence_of
 from hitscanner.pipeline.aliases import Asking, links_of, rows_so_far
-from hitscanner.pipeline.plan import Plan, VantagePointPlan, shards_of
+from hitscanner.pipeline.jobs import alias_job
+from hitscanner.pipeline.plan import Plan, VantagePointPlan
 
 BYTES_PER_PACKET = 60
 """Size of a probe and its reply in warts, for estimates only."""
@@ -39,11 +39,12 @@ def plan_stage(
     dnp: DoNotProbe,
     asking: Asking,
     method: AliasMethod,
+    budget: Budget,
     *,
     allow_reserved: bool,
 ) -> Plan:
     """
-    Plan one method's tests; the same store and asking give the same bytes.
+    Plan one method's tests within *budget*; the same store and asking give the same bytes.
 
     A test is left out when one of its addresses is on the do-not-probe list, or in reserved space
     unless *allow_reserved*: routers do answer from private addresses, and those are somebody
@@ -51,6 +52,7 @@ def plan_stage(
 
     Raises:
         UsageError: when a cycle has no links.
+        BudgetError: when running cycles leave nothing of a cap.
     """
     cycle, _ = asking.stage(store, method)
     links = [link for each in asking.cycles for link in links_of(store, each)]
@@ -59,6 +61,7 @@ def plan_stage(
     kept = [task for task, why in verdicts if why is None]
     parts = {vp: part for vp, part in deal(kept, [vp.name for vp in vps]).items() if part}
     texts = {vp: "".join(f"{t.line}\n" for t in part).encode() for vp, part in parts.items()}
+    rates_pps, load, cap = _rates(vps, parts, asking.params, budget)
     excluded = Counter(why for _, why in verdicts if why is not None)
     params = {**asking.params.as_conf(), "method": method, "cycles": [*map(str, asking.cycles)]}
     asked = Asked(
@@ -78,14 +81,18 @@ def plan_stage(
             for vp, text in sorted(texts.items())
         ],
         versions={"hitscanner": __version__},
+        rate_pps=rates_pps,
+        network_pps=load.rounded(),
+        slowed_by=cap,
     )
     manifest = CycleManifest(list=cycle.list, cycle=cycle.cycle, state=State.PLANNED, asked=asked)
     files = {cycle.do_not_probe: dnp.text.encode()}
     named = {vp.name: vp for vp in vps}
-    for shard, planned in zip(shards_of(manifest), asked.shards, strict=True):
-        files[shard.targets] = texts[shard.vp]
-        files[shard.job] = _job(shard, planned, named[shard.vp], asked, asking.params)
-    lines = tuple(_line(named[vp], part, asking.params) for vp, part in sorted(parts.items()))
+    for planned in asked.shards:
+        shard, vp = planned.of(cycle), named[planned.vp]
+        files[shard.targets] = texts[vp.name]
+        files[shard.job] = alias_job(cycle, planned, vp, asked, asking.params)
+    lines = tuple(_line(vp, parts[vp], rates_pps[vp], asking.params) for vp in sorted(parts))
     return Plan(cycle, manifest, files, lines)
 
 
@@ -163,38 +170,25 @@ def _unsure(pairs: Iterable[tuple[str, str]], so_far: Sequence[Row]) -> list[tup
     return [pair for pair in pairs if pair not in denied and set(pair) <= answered]
 
 
-def _line(vp: VantagePoint, tasks: Sequence[AliasTask], params: AliasParams) -> VantagePointPlan:
-    rate_pps = min(params.rate_pps, vp.max_pps)
-    packets = sum(packets_of_task(task, params.rounds) for task in tasks)
-    return VantagePointPlan(
-        vp.name, len(tasks), rate_pps, -(-packets // rate_pps), packets * BYTES_PER_PACKET
-    )
-
-
-def _job(
-    shard: Shard, planned: PlannedShard, vp: VantagePoint, asked: Asked, params: AliasParams
-) -> bytes:
-    """Write `job.json` of kind dealias (docs/prober.md); no clock in it."""
-    job = {
-        "version": 1,
-        "kind": "dealias",
-        **shard.to_json(),
-        "list_id": list_number(shard.list),
-        "cycle_id": cycle_number(shard.cycle),
-        "source_addresses": {
-            "4": str(vp.source_v4) if vp.source_v4 else None,
-            "6": str(vp.source_v6) if vp.source_v6 else None,
-        },
-        "targets_sha256": planned.targets_sha256,
-        "dnp_sha256": asked.dnp_sha256,
-        "method": asked.params["method"],
-        "rounds": params.rounds,
-        "attempts": params.attempts,
-        "wait_s": params.wait_s,
-        "rate_pps": min(params.rate_pps, vp.max_pps),
-        "max_pps": vp.max_pps,
-        "slice_s": params.slice_s,
-        "max_clock_offset_s": 30,
-        "deadline_s": params.deadline_s,
+def _rates(
+    vps: Sequence[VantagePoint],
+    parts: Mapping[str, Sequence[AliasTask]],
+    params: AliasParams,
+    budget: Budget,
+) -> tuple[dict[str, int], Load, str | None]:
+    """Give the vantage points' rates, what the stage sends at them, and the cap that slows it."""
+    asked = {
+        vp: [address for task in part for address in addresses_of(task.line)]
+        for vp, part in parts.items()
     }
-    return json.dumps(job, indent=2, sort_keys=True).encode() + b"\n"
+    wanted_pps = {vp.name: min(params.rate_pps, vp.max_pps) for vp in vps if vp.name in parts}
+    rates_pps, cap = fit(asked, wanted_pps, budget)
+    return dict(sorted(rates_pps.items())), load_of(asked, rates_pps), cap
+
+
+def _line(
+    vp: str, tasks: Sequence[AliasTask], rate_pps: int, params: AliasParams
+) -> VantagePointPlan:
+    packets = sum(packets_of_task(task, params.rounds) for task in tasks)
+    expected_s = -(-packets // rate_pps)
+    return VantagePointPlan(vp, len(tasks), rate_pps, expected_s, packets * BYTES_PER_PACKET)

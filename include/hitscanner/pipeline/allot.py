@@ -91,7 +91,7 @@ def from_cycle(
     asked = read_manifest(store, cycle).asked
     vps = inventory.select(asked.vantage_points)
     before = {
-        planned.vp: _frozen(store, Shard(cycle.list, cycle.cycle, planned.vp, planned.shard), sha)
+        planned.vp: _frozen(store, planned.of(cycle), sha)
         for planned in asked.shards
         for sha in [planned.targets_sha256]
     }

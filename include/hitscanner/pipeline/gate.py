@@ -37,7 +37,7 @@ def close_cycle(store: Store, cycle: Cycle) -> CycleManifest:
         QuorumError: when the state is `failed`, after the manifest was written.
     """
     manifest = read_manifest(store, cycle)
-    moved = _moved(store, cycle, manifest)
+    moved = _moved(store, manifest)
     returns = [_Return.read(store, cycle, planned, moved) for planned in manifest.asked.shards]
     total = _total(manifest, returns)
     closed = manifest.model_copy(
@@ -104,7 +104,7 @@ class _Return:
     def read(
         cls, store: Store, cycle: Cycle, planned: PlannedShard, moved: Collection[str]
     ) -> Self:
-        shard = Shard(cycle.list, cycle.cycle, planned.vp, planned.shard)
+        shard = planned.of(cycle)
         record = read_record(store, shard)
         counts = record.counts if record else Counts(unassigned=planned.targets)
         wanting = missing_of(store, shard)
@@ -136,10 +136,9 @@ def missing_of(store: Store, shard: Shard) -> list[str]:
     return store.read(file).decode().splitlines() if store.exists(file) else []
 
 
-def _moved(store: Store, cycle: Cycle, manifest: CycleManifest) -> set[str]:
+def _moved(store: Store, manifest: CycleManifest) -> set[str]:
     """Give the targets that were dealt out a second time."""
-    shards = [Shard(cycle.list, cycle.cycle, each.vp, each.shard) for each in manifest.asked.shards]
-    lists = [store.read(each.targets) for each in shards if each.shard == SECOND]
+    lists = [store.read(each.targets) for each in manifest.shards if each.shard == SECOND]
     return {target for data in lists for target in data.decode().splitlines()}
 
 

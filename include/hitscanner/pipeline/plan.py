@@ -1,7 +1,6 @@
 """Decide who is asked for what, before a packet is sent, and freeze it in the cycle's manifest."""
 
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,10 +8,9 @@ from typing import Any
 
 from hitscanner import __version__
 from hitscanner.domain.addresses import Address
-from hitscanner.domain.budget import Limits, Load, fit, load_of
-from hitscanner.domain.cycle import Cycle, Shard, cycle_name, cycle_number, list_number
+from hitscanner.domain.budget import Budget, fit, load_of
+from hitscanner.domain.cycle import Cycle, Shard, cycle_name
 from hitscanner.domain.do_not_probe import DoNotProbe
-from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
 from hitscanner.domain.params import TracerouteParams
 from hitscanner.domain.quorum import State
@@ -20,6 +18,7 @@ from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.allot import Allotment
 from hitscanner.pipeline.gate import read_manifest
+from hitscanner.pipeline.jobs import trace_job
 
 PACKETS_PER_TRACE = 16
 """Probes of a typical trace, for estimates only (median path 13 hops, a few silent ones)."""
@@ -60,9 +59,9 @@ class Plan:
     vantage_points: tuple[VantagePointPlan, ...]
 
     @property
-    def shards(self) -> list[Shard]:
+    def shards(self) -> tuple[Shard, ...]:
         """The parts of the cycle, sorted by vantage point."""
-        return shards_of(self.manifest)
+        return self.manifest.shards
 
     def describe(self) -> list[str]:
         """Give the plan as lines: vantage point, targets, rate, minutes, bytes."""
@@ -97,8 +96,7 @@ def plan_cycle(
     dnp: DoNotProbe,
     request: Request,
     cycle: Cycle,
-    limits: Limits,
-    running: Sequence[Load] = (),
+    budget: Budget,
 ) -> Plan:
     """
     Freeze who is asked for what and how fast, within the caps that running cycles leave.
@@ -111,7 +109,7 @@ def plan_cycle(
     params = request.params
     lists = {vp: lines_of(part) for vp, part in allotment.parts.items() if part}
     wanted_pps = {vp.name: min(params.rate_pps, vp.max_pps) for vp in allotment.vps}
-    rates_pps, cap = fit(allotment.parts, wanted_pps, limits, running)
+    rates_pps, cap = fit(allotment.parts, wanted_pps, budget)
     load = load_of(allotment.parts, rates_pps)
     manifest = CycleManifest(
         list=cycle.list,
@@ -138,15 +136,16 @@ def plan_cycle(
             ],
             versions={"hitscanner": __version__},
             rate_pps={vp: rates_pps[vp] for vp in sorted(lists)},
-            network_pps={network: round(pps, 3) for network, pps in load.networks.items()},
+            network_pps=load.rounded(),
             slowed_by=cap,
         ),
     )
     named = {vp.name: vp for vp in allotment.vps}
     files = {cycle.do_not_probe: dnp.text.encode()}
-    for shard, planned in zip(shards_of(manifest), manifest.asked.shards, strict=True):
-        files[shard.targets] = lists[shard.vp]
-        files[shard.job] = job_of(shard, planned, named[shard.vp], manifest.asked, params)
+    for planned in manifest.asked.shards:
+        shard, vp = planned.of(cycle), named[planned.vp]
+        files[shard.targets] = lists[vp.name]
+        files[shard.job] = trace_job(cycle, planned, vp, manifest.asked, params)
     lines = tuple(
         _line(vp.name, len(allotment.parts.get(vp.name, ())), rates_pps[vp.name], params)
         for vp in allotment.vps
@@ -172,13 +171,6 @@ def freeze(store: Store, plan: Plan) -> None:
     store.write(plan.cycle.manifest, plan.manifest.to_bytes())
 
 
-def shards_of(manifest: CycleManifest) -> list[Shard]:
-    """Give the shards that a manifest plans."""
-    return [
-        Shard(manifest.list, manifest.cycle, each.vp, each.shard) for each in manifest.asked.shards
-    ]
-
-
 def lines_of(targets: Sequence[Address]) -> bytes:
     """Write targets as the prober reads them, one a line."""
     return "".join(f"{target}\n" for target in targets).encode()
@@ -188,33 +180,3 @@ def _line(vp: str, targets: int, rate_pps: int, params: TracerouteParams) -> Van
     times = params.attempts if params.confirm else 1
     expected_s = -(-targets * PACKETS_PER_TRACE * times // max(1, rate_pps))
     return VantagePointPlan(vp, targets, rate_pps, expected_s, targets * BYTES_PER_TRACE * times)
-
-
-def job_of(
-    shard: Shard, planned: PlannedShard, vp: VantagePoint, asked: Asked, params: TracerouteParams
-) -> bytes:
-    """Write `job.json` (docs/prober.md); no clock in it, so that planning again changes nothing."""
-    job = {
-        "version": 1,
-        **shard.to_json(),
-        "list_id": list_number(shard.list),
-        "cycle_id": cycle_number(shard.cycle),
-        "source_addresses": {
-            "4": str(vp.source_v4) if vp.source_v4 else None,
-            "6": str(vp.source_v6) if vp.source_v6 else None,
-        },
-        "targets_sha256": planned.targets_sha256,
-        "dnp_sha256": asked.dnp_sha256,
-        "method": params.method,
-        "first_hop": params.first_hop,
-        "gap": params.gap,
-        "attempts": params.attempts,
-        "confirm": params.confirm,
-        "wait_s": params.wait_s,
-        "rate_pps": asked.rate_pps[vp.name],
-        "max_pps": vp.max_pps,
-        "slice_s": params.slice_s,
-        "max_clock_offset_s": 30,
-        "deadline_s": params.deadline_s,
-    }
-    return json.dumps(job, indent=2, sort_keys=True).encode() + b"\n"

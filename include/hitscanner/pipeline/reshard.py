@@ -18,7 +18,8 @@ from hitscanner.domain.sharding import split_targets
 from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.gate import missing_of, read_manifest, read_record
-from hitscanner.pipeline.plan import job_of, lines_of
+from hitscanner.pipeline.jobs import trace_job
+from hitscanner.pipeline.plan import lines_of
 
 
 def reshard(
@@ -35,8 +36,8 @@ def reshard(
     if params["split"] != "shard" or not params.get("reshard", False):
         return []
     if dealt := [each for each in manifest.asked.shards if each.shard == SECOND]:
-        return [_shard(cycle, each) for each in dealt]
-    first = {each.vp: _shard(cycle, each) for each in manifest.asked.shards}
+        return [each.of(cycle) for each in dealt]
+    first = {each.vp: each.of(cycle) for each in manifest.asked.shards}
     whole = [vp for vp, shard in first.items() if _is_whole(store, shard)]
     missing = [t for vp, s in first.items() if vp not in whole for t in missing_of(store, s)]
     wanted = [t for t in map(ip_address, missing) if do_not_probe.covers(t) is None]
@@ -61,21 +62,17 @@ def _freeze(
         planned = PlannedShard(
             vp=vp, shard=SECOND, targets=len(targets), targets_sha256=sha256_hex(data)
         )
-        shard = _shard(cycle, planned)
+        shard = planned.of(cycle)
         store.write(shard.targets, data)
-        store.write(shard.job, job_of(shard, planned, vps[vp], manifest.asked, params))
+        store.write(shard.job, trace_job(cycle, planned, vps[vp], manifest.asked, params))
         added.append(planned)
     asked = manifest.asked.model_copy(update={"shards": [*manifest.asked.shards, *added]})
     store.write(cycle.manifest, manifest.model_copy(update={"asked": asked}).to_bytes())
-    return [_shard(cycle, each) for each in added]
+    return [each.of(cycle) for each in added]
 
 
 def _filled(parts: dict[str, list[Address]]) -> Iterable[tuple[str, Sequence[Address]]]:
     return ((vp, targets) for vp, targets in sorted(parts.items()) if targets)
-
-
-def _shard(cycle: Cycle, planned: PlannedShard) -> Shard:
-    return Shard(cycle.list, cycle.cycle, planned.vp, planned.shard)
 
 
 def _is_whole(store: Store, shard: Shard) -> bool:

@@ -25,9 +25,7 @@ class Workbench:
 
 def transformable(store: Store, cycle: Cycle) -> list[Shard]:
     """Give the shards of *cycle* that brought traces, in the manifest's order."""
-    planned = read_manifest(store, cycle).asked.shards
-    shards = [Shard(cycle.list, cycle.cycle, each.vp, each.shard) for each in planned]
-    return [shard for shard in shards if _has_traces(store, shard)]
+    return [shard for shard in read_manifest(store, cycle).shards if _has_traces(store, shard)]
 
 
 def convert(bench: Workbench, shard: Shard) -> list[str]:

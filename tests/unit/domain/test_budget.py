@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitscanner.domain.budget import BudgetError, Limits, Load, fit, load_of, network_of
+from hitscanner.domain.budget import Budget, BudgetError, Limits, Load, fit, load_of, network_of
 
 addresses = st.one_of(
     st.integers(0, 2**10).map(lambda n: IPv4Address((192 << 24) + n)),
@@ -31,7 +31,7 @@ loads = st.lists(
 def test_a_plan_never_takes_more_than_running_cycles_leave(parts, rate, network, platform, running):
     limits = Limits(network_pps=network, platform_pps=platform)
     try:
-        rates, cap = fit(parts, dict.fromkeys(parts, rate), limits, running)
+        rates, cap = fit(parts, dict.fromkeys(parts, rate), Budget(limits, running))
     except BudgetError:
         return
     together = sum(running, load_of(parts, rates))
@@ -44,9 +44,10 @@ def test_a_plan_never_takes_more_than_running_cycles_leave(parts, rate, network,
 
 @given(parts, st.integers(1, 500))
 def test_what_keeps_the_caps_is_not_slowed(parts, rate):
-    limits = Limits(network_pps=10_000, platform_pps=10_000)
+    budget = Budget(Limits(network_pps=10_000, platform_pps=10_000))
+    wanted = dict.fromkeys(parts, rate)
 
-    assert fit(parts, dict.fromkeys(parts, rate), limits) == (dict.fromkeys(parts, rate), None)
+    assert fit(parts, wanted, budget) == (wanted, None)
 
 
 def test_a_target_list_in_one_network_is_slowed_to_what_that_network_may_hear():
@@ -55,7 +56,7 @@ def test_a_target_list_in_one_network_is_slowed_to_what_that_network_may_hear():
         for n, vp in enumerate(["de-0001", "jp-0001", "sg-0001", "us-0001"])
     }
 
-    rates, cap = fit(targets, dict.fromkeys(targets, 100), Limits(network_pps=100))
+    rates, cap = fit(targets, dict.fromkeys(targets, 100), Budget(Limits(network_pps=100)))
 
     assert set(rates.values()) == {25}
     assert cap == "192.0.2.0/24 gets at most 100 pps"
@@ -66,7 +67,7 @@ def test_a_used_up_cap_is_an_error_that_names_it_and_the_remedy():
     six = {f"us-{n:04d}": [IPv4Address(f"192.0.2.{n}")] for n in range(1, 7)}
 
     with pytest.raises(BudgetError, match=r"192\.0\.2\.0/24 gets at most 100 pps.* 95 pps.*wait"):
-        fit(six, dict.fromkeys(six, 100), Limits(), running)
+        fit(six, dict.fromkeys(six, 100), Budget(Limits(), running))
 
 
 def test_ipv6_is_counted_by_48():

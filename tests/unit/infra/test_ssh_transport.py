@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from hitscanner.domain.budget import Budget
 from hitscanner.domain.hosts import VantagePoint
-from hitscanner.domain.inventory import Inventory
 from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.infra.open_hosts import OpenHosts
 from hitscanner.infra.ssh import Keys, open_remote
@@ -52,9 +52,9 @@ class Site:
         params = parse_traceroute_params({"list": "lab", **conf})
         request = plan.Request(params, "run", datetime(2026, 11, 23, tzinfo=UTC))
         cycle, _ = plan.name_cycle(self.store, "lab", request)
-        live, inventory = self.live(), Inventory(vantage_points=(self.vp,))
+        live = self.live()
         allotment = allot.Allotment((self.vp,), {self.vp.name: LOOPBACK}, 7, {}, 0, "0" * 64)
-        made = plan.plan_cycle(allotment, live.current, request, cycle, inventory.limits)
+        made = plan.plan_cycle(allotment, live.current, request, cycle, Budget())
         plan.freeze(self.store, made)
         return made
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hitscanner.domain.budget import Load
+from hitscanner.domain.budget import Budget, Load
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import parse_do_not_probe
 from hitscanner.domain.inventory import parse_inventory
@@ -48,12 +48,12 @@ class Measurement:
     def store(self) -> FolderStore:
         return FolderStore(self.root / "store")
 
-    def plan(self, running: Sequence[Load] = ()) -> list[Shard]:
+    def plan(self, running: Sequence[Load] = ()) -> tuple[Shard, ...]:
         params = parse_traceroute_params({"list": "lab", **self.conf})
         request = Request(params, self.run_id, datetime(2026, 11, 22, 3, tzinfo=UTC))
         cycle, known = plan.name_cycle(self.store, "lab", request)
         if known:
-            return plan.shards_of(gate.read_manifest(self.store, cycle))
+            return gate.read_manifest(self.store, cycle).shards
         planned = self.planned(request, cycle, running)
         plan.freeze(self.store, planned)
         return planned.shards
@@ -61,8 +61,8 @@ class Measurement:
     def planned(self, request: Request, cycle: Cycle, running: Sequence[Load] = ()) -> Plan:
         sources = self.sources()
         allotment = allot.from_list(sources, request.params)
-        limits = sources.inventory.limits
-        return plan.plan_cycle(allotment, sources.do_not_probe, request, cycle, limits, running)
+        budget = Budget(sources.inventory.limits, running)
+        return plan.plan_cycle(allotment, sources.do_not_probe, request, cycle, budget)
 
     def sources(self) -> allot.Sources:
         return allot.Sources(

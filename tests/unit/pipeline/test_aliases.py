@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hitscanner.domain.alias_params import parse_alias_params
+from hitscanner.domain.budget import Budget, BudgetError, Limits
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import parse_do_not_probe
 from hitscanner.domain.iffinder import parse_iffinder
@@ -18,6 +19,7 @@ from hitscanner.infra.transform import TransformProgram
 from hitscanner.pipeline import aliases, gate, measure, plan
 from hitscanner.pipeline.alias_evidence import judge, read_rows
 from hitscanner.pipeline.alias_plan import plan_stage
+from hitscanner.pipeline.running import running_loads
 from hitscanner.pipeline.transform import Workbench
 from hitscanner.prober.job import parse_job
 from hitscanner.prober.tasks import pack_test
@@ -27,6 +29,7 @@ from tests.support import dealias, warts
 from .conftest import INVENTORY, Measurement, tree
 
 CYCLE = Cycle("lab", "20261122T030000Z")
+UNLIMITED = Budget(Limits(network_pps=10_000, platform_pps=10_000))
 LOOPBACK = "100.66.0.30"
 LINKS = [  # router .1/.3/.5 (its loopback is .30), then .9; a pair .11/.13 before .17; IPv6
     ("100.66.0.1", "100.66.0.9", False, 0, 1),
@@ -49,6 +52,7 @@ class Resolution(Measurement):
 
     dnp: str = "none\n"
     allow_reserved: bool = True
+    budget: Budget = UNLIMITED
 
     def lay_links(self) -> None:
         types = {"in": "VARCHAR", "out": "VARCHAR", "is_dest": "BOOLEAN", "stars": "INTEGER"}
@@ -70,7 +74,13 @@ class Resolution(Measurement):
         vps = parse_inventory(INVENTORY, "inventory.toml").vantage_points
         dnp = parse_do_not_probe(self.dnp, "do-not-probe.txt")
         return plan_stage(
-            self.store, vps, dnp, self.asking, method, allow_reserved=self.allow_reserved
+            self.store,
+            vps,
+            dnp,
+            self.asking,
+            method,
+            self.budget,
+            allow_reserved=self.allow_reserved,
         )
 
     def run_stage(self, method: str) -> list[str]:
@@ -115,6 +125,23 @@ def resolution(tmp_path: Path) -> Resolution:
     return found
 
 
+def test_alias_tests_share_a_networks_cap_with_the_cycles_that_run(resolution):
+    resolution.budget = Budget(Limits(network_pps=40))
+    stage = resolution.plan_stage("mercator")
+    plan.freeze(resolution.store, stage)
+
+    [load] = running_loads(resolution.store)
+    assert load.networks["100.66.0.0/24"] <= 40
+    assert stage.manifest.asked.slowed_by == "100.66.0.0/24 gets at most 40 pps"
+    for shard in stage.shards:
+        job = json.loads(stage.files[shard.job])
+        assert job["rate_pps"] == stage.manifest.asked.rate_pps[shard.vp] <= 20
+
+    resolution.budget = Budget(Limits(network_pps=40), [load])
+    with pytest.raises(BudgetError, match="wait until they have ended"):
+        resolution.plan_stage("ally")
+
+
 def test_mercator_asks_every_router_address_once_and_no_destination(resolution):
     lines = resolution.lines(resolution.plan_stage("mercator"))
 
@@ -148,7 +175,7 @@ def test_reserved_addresses_get_no_packet_unless_the_list_is_made_of_them(resolu
     resolution.allow_reserved = False
     planned = resolution.plan_stage("mercator")
 
-    assert planned.shards == []
+    assert planned.shards == ()
     assert planned.manifest.asked.excluded == {"reserved": 9}
 
 
