@@ -140,9 +140,31 @@ def test_a_route_by_a_customer_is_preferred_to_a_shorter_one_by_a_peer():
             VP,
         ]
     )
-    [path] = true_paths(world, 4, host(4))
+    assert _answered_way(world, host(4)) == (1, 2, 3, 4, None)
 
-    assert [hop.router for hop in path.hops] == [1, 2, 3, 4, None]
+
+def test_a_peer_reaches_its_peer_and_nobody_behind_it():
+    """1 - 2 - 3 in a row: 2 carries nothing between two that do not pay it."""
+    world = World(
+        [
+            *(Router(id=i, asn=i) for i in (1, 2, 3)),
+            Link(id=0, a=1, b=2, relation="peer"),
+            Link(id=1, a=2, b=3, relation="peer"),
+            *(Prefix(id=i, router=i, targets_v4=(1,)) for i in (2, 3)),
+            VP,
+        ]
+    )
+
+    assert _answered_way(world, host(4, prefix=2)) == (1, 2, None)
+    assert _answered_way(world, host(4, prefix=3)) == (1,)
+
+
+def test_packets_take_the_cheapest_way_not_the_shortest():
+    """VP - 1 - 2 - 3 - hosts, and a dear link from 1 to 3."""
+    dear = Link(id=9, a=1, b=3, cost=3)
+    world = line(Router(id=1), Router(id=2), Router(id=3), more=[dear])
+
+    assert _answered_way(world, host(4)) == (1, 2, 3, None)
 
 
 def test_stars_count_the_silent_hops_in_a_link():
@@ -196,8 +218,15 @@ def diamond(balance="flow"):
 
 
 def _branches(world, sports, hosts=(1,)):
-    paths = [true_paths(world, 4, host(4, n), sport=sport) for sport in sports for n in hosts]
-    return {tuple(hop.router for hop in path.hops) for some in paths for path in some}
+    """Return the ways that flows take: as answered, which must be as the truth says."""
+    return {_answered_way(world, host(4, n), sport) for sport in sports for n in hosts}
+
+
+def _answered_way(world, dst, sport=SPORT):
+    [path] = true_paths(world, 4, dst, sport=sport)
+    hops, _ = measured(world, VP, 4, dst, sport)
+    assert [(hop.ttl, hop.address) for hop in path.hops] == hops
+    return tuple(hop.router for hop in path.hops)
 
 
 def test_a_balancer_by_flow_keeps_a_flow_and_spreads_flows():
@@ -290,3 +319,19 @@ def test_a_route_that_changes_shows_the_ways_before_and_after():
     assert before.hops[1].address == seen[0]
     assert set(seen) == {path.hops[1].address for path in true_paths(changed, 4, host(4))}
     assert len(set(seen)) == 2
+
+
+def test_a_link_that_comes_up_again_is_used_again():
+    world = diamond()
+    crossed = 0 if _answered_way(world, host(4))[1] == 2 else 1
+    events = [
+        Event(at_s=5.0, action="link_down", link=crossed),
+        Event(at_s=6.0, action="link_up", link=crossed),
+    ]
+    net = responder(World([*world.objects(), *events]))
+    before, down, after = (
+        packets.parse_ip(net.answer(VP, udp(4, host(4), 2, sport=SPORT), at_us)[0].frame[14:]).src
+        for at_us in (4_000_000, 5_000_000, 6_000_000)
+    )
+
+    assert before == after != down
