@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hitscanner.domain.cycle import Shard
 from hitscanner.domain.hosts import VantagePoint
-from hitscanner.infra.transport import Job
+from hitscanner.infra.transport import Job, Look
 from tests.support import warts
 
 ROUTERS = ["100.127.0.1", "100.127.0.5"]
@@ -32,6 +32,7 @@ class FakeTransport:
     started: list[Shard] = field(default_factory=list)
     reports: dict[Shard, bytes] = field(default_factory=dict)
     abandoned: list[Shard] = field(default_factory=list)
+    forgotten: list[Shard] = field(default_factory=list)
     renewed: list[tuple[str, bytes | None]] = field(default_factory=list)
     hushed: set[str] = field(default_factory=set)
     slices: dict[tuple[Shard, str], bytes] = field(default_factory=dict)
@@ -41,17 +42,15 @@ class FakeTransport:
         if vp.name not in self.silent and job.shard not in self.reports:
             self._probe(job)
 
-    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
-        return False
-
-    def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
-        return self.reports.get(shard)
+    def look(self, vp: VantagePoint, shard: Shard) -> Look:
+        report = self.reports.get(shard)
+        return Look(is_running=False, report=report, words="prober: no such namespace")
 
     def fetch_slice(self, vp: VantagePoint, shard: Shard, name: str, to: Path) -> None:
         to.write_bytes(self.slices[shard, name])
 
-    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
-        return "prober: no such namespace"
+    def forget(self, vp: VantagePoint, shard: Shard) -> None:
+        self.forgotten.append(shard)
 
     def abandon(self, vp: VantagePoint, shard: Shard) -> None:
         self.abandoned.append(shard)

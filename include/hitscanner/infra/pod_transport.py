@@ -17,7 +17,7 @@ from hitscanner.infra.kube import Api, ClusterError, ClusterRefusedError, Json
 from hitscanner.infra.remote import Remote
 from hitscanner.infra.shard_job import JobState, job_manifest, job_name, job_state
 from hitscanner.infra.ssh_transport import SshTransport
-from hitscanner.infra.transport import Job, TransportError
+from hitscanner.infra.transport import Job, Look, TransportError
 
 T = TypeVar("T")
 
@@ -50,8 +50,8 @@ class PodTransport(SshTransport):
         """Stage *job* and create its Job, or find it; a Job that ended badly is made anew."""
 
         async def work(remote: Remote) -> float | None:
-            prober = await self._stage(remote, vp, job)
-            if await self._is_begun(remote, prober, self.folder(job.shard)):
+            await self._stage(remote, vp, job)
+            if await self._is_begun(remote, self.folder(job.shard)):
                 return None
             await self._expect(remote, f"rm -f {self.folder(job.shard)}/shard.json")
             return await self._clock_offset_s(remote)
@@ -60,17 +60,15 @@ class PodTransport(SshTransport):
         if offset_s is not None:
             self._create(job, offset_s)
 
-    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
-        """Say whether the Job waits or runs; one that can never run is taken away."""
+    def look(self, vp: VantagePoint, shard: Shard) -> Look:
+        """See whether the Job waits or runs; one that can never run is taken away."""
         state = self._state(shard)
+        if state.phase in ("waiting", "running"):
+            return Look(is_running=True, report=None, words=state.words)
         if state.phase == "stuck":
             self.abandon(vp, shard)
-        return state.phase in ("waiting", "running")
-
-    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
-        """Give what the cluster says of the Job, else what the prober wrote last."""
-        state = self._state(shard)
-        return state.words or super().last_words(vp, shard)
+        found = super().look(vp, shard)
+        return Look(is_running=False, report=found.report, words=state.words or found.words)
 
     def abandon(self, vp: VantagePoint, shard: Shard) -> None:
         """Delete the Job with its pod: nothing of it starts later."""

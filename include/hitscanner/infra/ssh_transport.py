@@ -5,19 +5,27 @@ Nothing of ours stays logged in: a prober outlives the connection, this process 
 found again by its job's folder.
 """
 
-import hashlib
 import json
 import shlex
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hitscanner.domain.cycle import Shard
 from hitscanner.domain.hosts import VantagePoint
+from hitscanner.infra.files import sha256_of
 from hitscanner.infra.open_hosts import OpenHosts
-from hitscanner.infra.remote import Remote, RemoteError
-from hitscanner.infra.transport import PATH, Job, TransportError
+from hitscanner.infra.remote import Done, Remote, RemoteError
+from hitscanner.infra.transport import (
+    PATH,
+    SAID_NOTHING,
+    STAGED_OR_LEFT,
+    Job,
+    Look,
+    TransportError,
+)
 
 T = TypeVar("T")
 
@@ -29,6 +37,9 @@ rm -f {folder}/shard.json
 setsid -f env -i PATH={path} python3 -I {pyz} run {folder} --centre-time {now:.6f} \
  </dev/null >>{folder}/prober.log 2>&1
 """
+
+_NO_PROBER = 44
+"""Exit status of a look that finds another version of the prober, or none."""
 
 _SENDING = """n=0
 for lease in {spool}/leases/*.lease; do
@@ -50,6 +61,11 @@ class SshTransport:
         self.base = base
         self.spool = f"{base}/spool"
 
+    @cached_property
+    def prober(self) -> str:
+        """Where this version of the prober lies on a host; its name tells versions apart."""
+        return f"{self.base}/prober-{sha256_of(self.pyz)[:16]}.pyz"
+
     def folder(self, shard: Shard) -> str:
         """Where a shard's job lies on the host."""
         return f"{self.spool}/jobs/{shard.list}/{shard.cycle}/{shard.shard}"
@@ -61,36 +77,35 @@ class SshTransport:
         """Stage *job* and start its prober, or find it running or done."""
 
         async def work(remote: Remote) -> None:
-            prober = await self._stage(remote, vp, job)
+            await self._stage(remote, vp, job)
             folder = self.folder(job.shard)
-            if not await self._is_begun(remote, prober, folder):
-                await self._expect(remote, self._start_script(prober, folder))
+            if not await self._is_begun(remote, folder):
+                await self._expect(remote, self._start_script(folder))
 
         self._call(vp, work)
 
-    async def _stage(self, remote: Remote, vp: VantagePoint, job: Job) -> str:
-        """Put everything that the job needs into the spool, and say where the prober is."""
+    async def _stage(self, remote: Remote, vp: VantagePoint, job: Job) -> None:
+        """Put everything that the job needs onto the host."""
         folder = self.folder(job.shard)
         await self._enrol(remote, vp)
-        prober = await self._deliver(remote)
+        await self._deliver(remote)
         await remote.put(f"{self.spool}/dnp.txt", job.do_not_probe)
         await remote.put(f"{folder}/targets.txt", job.targets)
         await remote.put(f"{folder}/job.json", job.job)
-        return prober
 
-    async def _is_begun(self, remote: Remote, prober: str, folder: str) -> bool:
+    async def _is_begun(self, remote: Remote, folder: str) -> bool:
         """Say whether a prober runs the job, or ran it to its end."""
-        status = await self._status(remote, prober, folder)
+        status = await self._status(remote, folder)
         return bool(status["running"]) or (status["shard"] or {}).get("state") == "done"
 
-    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
-        """Say whether a prober holds the job's lock."""
-        return bool(self._look(vp, shard)["running"])
-
-    def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
-        """Give `shard.json`, or None when the prober has not ended."""
-        report = self._look(vp, shard)["shard"]
-        return None if report is None else json.dumps(report).encode()
+    def look(self, vp: VantagePoint, shard: Shard) -> Look:
+        """Ask the prober's own `status`: one command."""
+        status = self._call(vp, lambda remote: self._status(remote, self.folder(shard)))
+        return Look(
+            is_running=bool(status["running"]),
+            report=None if status["shard"] is None else json.dumps(status["shard"]).encode(),
+            words=str(status["log"] or SAID_NOTHING),
+        )
 
     def fetch_slice(self, vp: VantagePoint, shard: Shard, name: str, to: Path) -> None:
         """Copy one slice; FileNotFoundError if the spool has lost it."""
@@ -100,16 +115,18 @@ class SshTransport:
             raise FileNotFoundError(f"{vp.name}: {path} is gone")
         to.write_bytes(data)
 
-    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
-        """Give the last line that the prober, or what should have started it, wrote."""
-        return str(self._look(vp, shard)["log"] or "it wrote nothing")
+    def forget(self, vp: VantagePoint, shard: Shard) -> None:
+        """Remove what was staged and what was found; log and progress stay."""
+        folder = self.folder(shard)
+        gone = " ".join(f"{folder}/{name}" for name in ("slices", *STAGED_OR_LEFT))
+        self._call(vp, lambda remote: self._expect(remote, f"rm -rf {gone}"))
 
     def abandon(self, vp: VantagePoint, shard: Shard) -> None:
         """Ask the job's prober to end, if there is one."""
 
         async def work(remote: Remote) -> None:
-            prober = await self._deliver(remote)
-            await self._expect(remote, f"python3 -I {prober} stop {self.folder(shard)}")
+            await self._deliver(remote)
+            await self._expect(remote, f"python3 -I {self.prober} stop {self.folder(shard)}")
 
         self._call(vp, work)
 
@@ -140,39 +157,35 @@ class SshTransport:
         script = _SENDING.format(spool=shlex.quote(self.spool))
         return int(self._call(vp, lambda remote: self._expect(remote, script)))
 
-    def _look(self, vp: VantagePoint, shard: Shard) -> dict[str, Any]:
-        async def work(remote: Remote) -> dict[str, Any]:
-            return await self._status(remote, await self._deliver(remote), self.folder(shard))
-
-        return self._call(vp, work)
-
     async def _enrol(self, remote: Remote, vp: VantagePoint) -> None:
         """Tell the host who it is, once: the key it showed is the one of the inventory."""
         path = f"{self.spool}/identity.json"
         if await remote.get(path) is None:
             await remote.put(path, json.dumps({"vp": vp.name}).encode())
 
-    async def _deliver(self, remote: Remote) -> str:
-        """Make sure that this version of the prober is there, and say where."""
-        data = self.pyz.read_bytes()
-        path = f"{self.base}/prober-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
-        if not (await remote.run(f"test -e {shlex.quote(path)}")).is_good:
-            await remote.put(path, data)
-        return path
+    async def _deliver(self, remote: Remote) -> None:
+        """Make sure that this version of the prober is there."""
+        if not (await remote.run(f"test -e {self.prober}")).is_good:
+            await remote.put(self.prober, self.pyz.read_bytes())
 
-    async def _status(self, remote: Remote, prober: str, folder: str) -> dict[str, Any]:
-        said = await self._expect(remote, f"python3 -I {shlex.quote(prober)} status {folder}")
-        return dict(json.loads(said))
+    async def _status(self, remote: Remote, folder: str) -> dict[str, Any]:
+        ask = f"python3 -I {self.prober} status {folder}"
+        done = await remote.run(f"[ -e {self.prober} ] || exit {_NO_PROBER}; {ask}")
+        if done.status == _NO_PROBER:
+            await self._deliver(remote)
+            return dict(json.loads(await self._expect(remote, ask)))
+        return dict(json.loads(self._good(remote, done)))
 
-    def _start_script(self, prober: str, folder: str) -> str:
-        quoted = shlex.quote(folder)
+    def _start_script(self, folder: str) -> str:
         return _START.format(
-            folder=quoted, pyz=shlex.quote(prober), now=time.time(), path=shlex.quote(PATH)
+            folder=shlex.quote(folder), pyz=self.prober, now=time.time(), path=shlex.quote(PATH)
         )
 
     async def _expect(self, remote: Remote, script: str) -> str:
         """Run *script* and give what it said; TransportError unless it exits with 0."""
-        done = await remote.run(script)
+        return self._good(remote, await remote.run(script))
+
+    def _good(self, remote: Remote, done: Done) -> str:
         if not done.is_good:
             said = (done.err or done.out).strip().splitlines()
             why = said[-1] if said else f"exit status {done.status}"

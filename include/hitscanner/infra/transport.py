@@ -22,6 +22,12 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """All that a prober inherits of our environment: where scamper and ip are."""
 
 
+SAID_NOTHING = "it wrote nothing"
+
+STAGED_OR_LEFT = ("targets.txt", "job.json", "shard.json")
+"""Files of a job, beside its slices, that nobody needs when it is at home."""
+
+
 class TransportError(UnfinishedError):
     """A vantage point could not be reached or would not take the job."""
 
@@ -36,6 +42,18 @@ class Job:
     do_not_probe: bytes
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is seen of a job in one look."""
+
+    is_running: bool
+    report: bytes | None
+    """`shard.json`, or None when the prober has not ended."""
+
+    words: str
+    """The last line that the prober, or what should have started it, wrote."""
+
+
 class Transport(Protocol):
     """The same steps whatever lies between the centre and the vantage point."""
 
@@ -48,17 +66,14 @@ class Transport(Protocol):
     def start(self, vp: VantagePoint, job: Job) -> None:
         """Stage *job* and start its prober, or find it running or done."""
 
-    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
-        """Say whether a prober holds the job."""
-
-    def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
-        """Give `shard.json`, or None when the prober has not ended."""
+    def look(self, vp: VantagePoint, shard: Shard) -> Look:
+        """See whether a prober holds the job, and what it left."""
 
     def fetch_slice(self, vp: VantagePoint, shard: Shard, name: str, to: Path) -> None:
         """Copy one slice to the local file *to*."""
 
-    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
-        """Give the last line of the prober's log."""
+    def forget(self, vp: VantagePoint, shard: Shard) -> None:
+        """Free the spool of a job that is safe at home; how it went may stay."""
 
     def abandon(self, vp: VantagePoint, shard: Shard) -> None:
         """See to it that nothing of the job goes on, or starts later: nobody waits for it."""
@@ -102,33 +117,34 @@ class LocalTransport:
             write_whole(self.spool / vp.name / "dnp.txt", job.do_not_probe)
             write_whole(folder / "targets.txt", job.targets)
             write_whole(folder / "job.json", job.job)
-        if self.is_running(vp, job.shard) or self._is_done(vp, job.shard):
+        seen = self.look(vp, job.shard)
+        if seen.is_running or (seen.report and json.loads(seen.report)["state"] == "done"):
             return
         (folder / "shard.json").unlink(missing_ok=True)
         self._spawn(vp, folder)
 
-    def is_running(self, vp: VantagePoint, shard: Shard) -> bool:
-        """Say whether a prober holds the job's lock."""
-        return running_pid(self.folder(shard) / "lock") is not None
-
-    def report(self, vp: VantagePoint, shard: Shard) -> bytes | None:
-        """Give `shard.json`, or None when the prober has not ended."""
-        file = self.folder(shard) / "shard.json"
-        return file.read_bytes() if file.is_file() else None
+    def look(self, vp: VantagePoint, shard: Shard) -> Look:
+        """See whether a prober holds the job's lock, then what it left."""
+        folder = self.folder(shard)
+        is_running = running_pid(folder / "lock") is not None
+        report, log = folder / "shard.json", folder / "prober.log"
+        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+        return Look(
+            is_running=is_running,
+            report=report.read_bytes() if report.is_file() else None,
+            words=next((line for line in reversed(lines) if line.strip()), SAID_NOTHING),
+        )
 
     def fetch_slice(self, vp: VantagePoint, shard: Shard, name: str, to: Path) -> None:
         """Copy one slice; FileNotFoundError if the spool has lost it."""
         copy_whole(self.folder(shard) / "slices" / name, to)
 
-    def last_words(self, vp: VantagePoint, shard: Shard) -> str:
-        """Give the last line that the prober, or what should have started it, wrote."""
-        log = self.folder(shard) / "prober.log"
-        lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-        return next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
-
-    def _is_done(self, vp: VantagePoint, shard: Shard) -> bool:
-        report = self.report(vp, shard)
-        return report is not None and json.loads(report)["state"] == "done"
+    def forget(self, vp: VantagePoint, shard: Shard) -> None:
+        """Remove what was staged and what was found; log and progress stay."""
+        folder = self.folder(shard)
+        shutil.rmtree(folder / "slices", ignore_errors=True)
+        for name in STAGED_OR_LEFT:
+            (folder / name).unlink(missing_ok=True)
 
     def abandon(self, vp: VantagePoint, shard: Shard) -> None:
         """Ask the job's prober to end, if there is one."""

@@ -74,8 +74,9 @@ def fetch(lane: Lane, shard: Shard, *, may_start: bool = True) -> ShardRecord:
     Wait for the shard's prober, then verify, join and store what it finished.
 
     A prober that is not there, or ended early, is started again first, unless nothing may start:
-    it goes on behind its finished slices. A shard that was fetched whole before is not touched.
-    While it waits, a change of the do-not-probe list is handed on to the vantage point.
+    it goes on behind its finished slices. A shard that was fetched whole is not asked again,
+    and its place in the vantage point's spool is freed.  While it waits, a change of the
+    do-not-probe list is handed on to the vantage point.
 
     Raises:
         ShardFailedError: when something is missing; the finished part is stored and counted.
@@ -89,6 +90,8 @@ def fetch(lane: Lane, shard: Shard, *, may_start: bool = True) -> ShardRecord:
         lane.store.write(shard.record, record.to_bytes())
     if record.cause:
         raise ShardFailedError(f"{shard.vp}: {record.cause}")
+    with suppress(TransportError, OSError):  # the prober sweeps what stays behind
+        lane.transport.forget(lane.vp, shard)
     return record
 
 
@@ -134,12 +137,13 @@ def _watch(lane: Lane, shard: Shard) -> ProberReport | str:
         now = clock.now()
         try:
             _hand_on(lane)
-            if lane.transport.is_running(lane.vp, shard):
+            found = lane.transport.look(lane.vp, shard)
+            if found.is_running:
                 seen = now
-            elif report := lane.transport.report(lane.vp, shard):
-                return _read_report(report)
+            elif found.report:
+                return _read_report(found.report)
             elif now - seen > START_S:
-                return f"its prober is not running: {lane.transport.last_words(lane.vp, shard)}"
+                return f"its prober is not running: {found.words}"
             reached = now
         except TransportError:
             if now - reached > LOST_S:

@@ -34,6 +34,7 @@ from .scamper import Running, argv_of, start
 from .shard import Facts, describe, finished_shard, write_shard
 from .slices import cut, targets_per_slice, tests_per_slice
 from .spool import PARTIAL, JobDir, open_job_dir
+from .sweep import sweep
 from .tasks import addresses_in
 from .warts import Tail
 from .watch import StopRequest, Watch, stamp_of_dnp
@@ -135,12 +136,14 @@ class Run:
     def _check(self, centre_time_s: float, scamper: str) -> Scamper:
         """Do everything that comes before a packet; the cheap and the grave first."""
         spec, facts = self.spec, self.facts
-        check_room(self.paths.path)
         self.ledger.load()
         self.done_before = len(self.ledger.done)
+        facts.clock_offset_s = check_clock(facts.started_at, centre_time_s, spec)
+        if swept := sweep(self.paths.spool, facts.started_at):  # with a clock that is right
+            self.log.event(f"removed {swept} old jobs from the spool")
+        check_room(self.paths.path)
         self._show("starting")
         check_identity(self.paths.identity, spec)
-        facts.clock_offset_s = check_clock(facts.started_at, centre_time_s, spec)
         stamp = stamp_of_dnp(self.paths)
         dnp = load_dnp(self.paths.dnp)
         if not self.ledger.slices:  # later the list may differ: an opt-out that is on its way

@@ -1,6 +1,9 @@
 """A shard's Job is made once, found again, judged by its end, and never left to start later."""
 
+import asyncio
 import json
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ from hitscanner.domain.cycle import Shard
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.infra.kube import ClusterRefusedError, ClusterUnreachableError
 from hitscanner.infra.pod_transport import Cluster, PodTransport
+from hitscanner.infra.remote import Done
 from hitscanner.infra.shard_job import CAPABILITIES, job_manifest, job_name, job_state
 from hitscanner.infra.transport import Job, TransportError
 from tests.helm.pods import DIGEST, IMAGE
@@ -62,20 +66,34 @@ class FakeApi:
         return body
 
 
-class NoSsh:
-    """The part of SSH is shown by tests of its own."""
+class EmptyHost:
+    """A host where no prober has run; SSH itself is shown by tests of its own."""
 
-    hosts, pyz, base = None, None, "/var/lib/hitscanner"
+    name = VP.name
+
+    async def run(self, script: str, **_: object) -> Done:
+        status = {"running": False, "shard": None, "log": None}
+        said = json.dumps(status) if " status " in script else str(time.time())
+        return Done(0, said, "")
+
+    async def put(self, path: str, content: bytes, mode: int = 0o644) -> None:
+        pass
+
+    async def get(self, path: str) -> bytes | None:
+        return None
+
+
+class OverSsh:
+    """What the pod transport takes over from the other."""
+
+    hosts, pyz, base = None, Path(__file__), "/var/lib/hitscanner"
 
 
 class Transport(PodTransport):
     poll_s = 0.0
 
     def _call(self, vp, work):
-        return 0.25
-
-    def report(self, vp, shard):
-        return None
+        return asyncio.run(work(EmptyHost()))
 
 
 @pytest.fixture
@@ -85,7 +103,7 @@ def api() -> FakeApi:
 
 @pytest.fixture
 def transport(api: FakeApi) -> Transport:
-    return Transport(NoSsh(), Cluster(api, IMAGE + DIGEST))
+    return Transport(OverSsh(), Cluster(api, IMAGE + DIGEST))
 
 
 def end(api: FakeApi, kind: str, reason: str = "") -> None:
@@ -103,7 +121,7 @@ def test_a_task_that_runs_twice_makes_one_job(api, transport):
     transport.start(VP, JOB)
 
     assert list(api.jobs) == [job_name(SHARD)]
-    assert transport.is_running(VP, SHARD)
+    assert transport.look(VP, SHARD).is_running
 
 
 def test_a_job_that_ended_badly_is_made_anew_when_its_name_is_free_again(api, transport):
@@ -122,7 +140,7 @@ def test_every_end_is_an_end_and_failure_target_does_not_wait_for_a_dead_node(ap
     transport.start(VP, JOB)
     end(api, kind, "DeadlineExceeded")
 
-    assert not transport.is_running(VP, SHARD)
+    assert not transport.look(VP, SHARD).is_running
 
 
 def test_a_pod_without_a_node_or_an_image_is_given_up_and_its_job_taken_away(api, transport):
@@ -130,7 +148,7 @@ def test_a_pod_without_a_node_or_an_image_is_given_up_and_its_job_taken_away(api
     waiting = {"waiting": {"reason": "ErrImagePull", "message": "not found"}}
     pending(api, containerStatuses=[{"state": waiting}])
 
-    assert not transport.is_running(VP, SHARD)
+    assert not transport.look(VP, SHARD).is_running
     assert api.jobs == {}
 
 
@@ -154,7 +172,7 @@ def test_an_api_server_that_is_away_is_a_transport_error_that_is_waited_out(api,
     api.is_away = True
 
     with pytest.raises(TransportError, match="does not answer"):
-        transport.is_running(VP, SHARD)
+        transport.look(VP, SHARD)
 
 
 def test_a_stop_ends_the_pods_also_where_ssh_does_not_answer(api, transport, monkeypatch):

@@ -94,20 +94,22 @@ def test_a_shard_is_probed_on_a_host_and_comes_home_verified(site: Site) -> None
     record = measure.fetch(site.lane(), shard)
 
     assert (record.counts.done, record.counts.missing) == (7, 0)
+    job = site.spool(f"jobs/lab/{shard.cycle}/0000")
+    assert {file.name for file in job.iterdir()} == {"lock", "progress.json", "prober.log"}
     assert gate.close_cycle(site.store, shard.of).state == "complete"
 
 
 def test_a_prober_outlives_the_connection_and_is_found_again(site: Site) -> None:
     [shard] = site.plan(**SLOW).shards
     measure.start(site.lane(), shard)
-    until(lambda: site.transport.is_running(site.vp, shard))
+    until(lambda: site.transport.look(site.vp, shard).is_running)
 
     site.sshd.stop()
     with pytest.raises(TransportError, match=r"nothing listens|connection"):
-        site.transport.is_running(site.vp, shard)
+        site.transport.look(site.vp, shard)
     site.sshd.start()
 
-    until(lambda: site.transport.is_running(site.vp, shard))
+    until(lambda: site.transport.look(site.vp, shard).is_running)
     measure.start(site.lane(), shard)
     assert measure.fetch(site.lane(), shard).counts.done == 7
     log = site.spool(f"jobs/lab/{shard.cycle}/0000/prober.log").read_text()
