@@ -27,6 +27,8 @@ pub struct Tally {
     pub loops: u64,
     /// Rows read from text or tables.
     pub rows: u64,
+    /// Tables read whole: one without a row says that there is no link, which is a result.
+    pub tables: u64,
     /// Damaged places, at most [`DAMAGE_TOLD`], in order of input and offset.
     pub damage: Vec<Damage>,
     /// Damaged places.
@@ -91,9 +93,9 @@ impl Tally {
         self.damage.extend(damage.into_iter().take(room));
     }
 
-    /// Good records of all types, and rows.
+    /// Good records of all types, rows, and tables: 0 when there was nothing usable.
     pub fn total(&self) -> u64 {
-        self.records.values().sum::<u64>() + self.rows
+        self.records.values().sum::<u64>() + self.rows + self.tables
     }
 }
 

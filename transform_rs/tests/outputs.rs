@@ -7,7 +7,7 @@ mod common;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use common::{code, file, names, run, sample, stdout};
+use common::{code, file, head, names, run, sample, stdout, trace};
 use serde_json::Value;
 
 fn convert(to: &str, out: &str, inputs: &[&str]) -> std::process::Output {
@@ -213,6 +213,25 @@ fn merging_shards_in_any_order_equals_one_pass() {
             assert_eq!(rows(&whole), rows(&merged), "{suffix} {order:?}");
         }
     }
+}
+
+#[test]
+fn silence_makes_a_table_without_rows_and_merges_but_nothing_at_all_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |part: &str| folder.path().join(part).to_str().unwrap().to_owned();
+    let bytes = [head("us-0001"), trace("192.0.2.1", &[], &[])].concat();
+    let silent = file(folder.path(), "silent.warts", &bytes);
+    let (links, merged, text) = (name("l.parquet"), name("m.parquet"), name("m.txt"));
+
+    assert_eq!(0, code(&convert("links", &links, &[&silent])));
+    assert_eq!(0, code(&run(&["merge-links", "-o", &merged, &links, &links])));
+    assert_eq!(0, code(&run(&["merge-links", "-o", &text, &merged])));
+    assert_eq!("", std::fs::read_to_string(&text).unwrap());
+    assert_eq!(0, code(&convert("parquet", &name("tables"), &[&silent])));
+    let traces = name("tables/traces.parquet");
+    let other = run(&["merge-links", "-o", &name("x.parquet"), &traces]);
+    assert!(String::from_utf8_lossy(&other.stderr).contains("it has no column in"));
+    assert_eq!(4, code(&run(&["merge-links", "-o", &name("y.txt"), &text])));
 }
 
 #[test]

@@ -158,7 +158,8 @@ def summarise(
         missing: the targets without a trace.
         files: what it is → where it is.
         excluded_at_plan: targets that the plan dropped before it asked anybody.
-        warnings: sentences to show; one is added if the numbers contradict each other.
+        warnings: sentences to show; more are added if the numbers contradict each other, or if no
+            trace has a link.
 
     Raises:
         duckdb.Error: if a table is there and cannot be read.
@@ -185,7 +186,7 @@ def summarise(
         score=score,
         missing=missing,
         files=dict(files or {}),
-        warnings=(*warnings, *_contradictions(rows, everyone)),
+        warnings=(*warnings, *_contradictions(rows, everyone), *_silence(links, everyone)),
         excluded_at_plan=excluded_at_plan,
     )
 
@@ -196,6 +197,13 @@ def _contradictions(rows: Sequence[VantagePoint], everyone: Answers) -> list[str
     if done == everyone.traces:
         return []
     return [f"{done:,} targets are done, but the tables hold {everyone.traces:,} traces"]
+
+
+def _silence(links: int, everyone: Answers) -> list[str]:
+    """Say that traces are there and no link: data, but not what anybody hoped for."""
+    if links or not everyone.traces:
+        return []
+    return [f"no link in {everyone.traces:,} traces: nowhere did two hops in a row answer"]
 
 
 def format_accounting(counts: Counts) -> str:

@@ -12,14 +12,16 @@ from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.errors import UsageError
 from hitscanner.infra.parquet import read_table, write_table
 from hitscanner.infra.transform import TransformProgram
-from hitscanner.pipeline import gate, measure, plan, topology
+from hitscanner.pipeline import gate, measure, plan, topology, transform
 from hitscanner.pipeline.topology import Labels
 from hitscanner.pipeline.transform import Workbench
+from hitscanner.report import summary as report
+from hitscanner.report.page import write_report
 from hitscanner.settings import REPOSITORY, Settings
 from tests.support import warts
 from tests.support.vantage import ROUTERS
 
-from .conftest import Measurement, tree
+from .conftest import NAMES, Measurement, tree
 
 PROGRAM = Settings(Path("/"), REPOSITORY).transform
 needs_transform = pytest.mark.skipif(
@@ -72,6 +74,10 @@ ONE, TWO, NEXT = ROUTERS[0], "100.127.0.3", ROUTERS[1]
 
 def _from_elsewhere(shard, targets):
     return warts.slice_file(shard, targets, [TWO, NEXT])
+
+
+def _from_silence(shard, targets):
+    return warts.head(shard) + b"".join(map(warts.trace, targets)) + warts.stop()
 
 
 @pytest.fixture
@@ -166,6 +172,36 @@ def test_without_aliases_and_labels_each_address_is_a_nameless_node(measurement,
     assert isinstance(labels, Labels)
     assert (summary["nodes"], summary["routers_of_several_addresses"]) == (32, 0)
     assert not measurement.store.exists(f"{cycle.topology}/lab-{cycle.cycle}.nodes.as")
+
+
+@needs_transform
+def test_a_cycle_in_which_nobody_answered_has_tables_without_links_and_says_so(measurement):
+    for vp in NAMES:
+        measurement.transport.tampers[vp] = _from_silence
+    cycle = close_at(measurement, 22)
+    bench = Workbench(measurement.store, TransformProgram(PROGRAM), measurement.root / "s")
+    for shard in transform.transformable(measurement.store, cycle):
+        transform.convert(bench, shard)
+    _, table = transform.merge(bench, cycle)
+    summary = build(measurement, cycle, Labels(Prefixes(), Prefixes(), {}))
+    said = report.summarise(
+        *(measurement.store.root, cycle.list, cycle.cycle),
+        state="complete",
+        targets=30,
+        counts={},
+        wall_s=1.0,
+        probing_s=1.0,
+    )
+
+    assert read_table([measurement.store.local(table)], ('"in"',)) == []
+    assert measurement.store.read(f"{cycle.topology}/links.txt") == b""
+    assert (summary["node_links"], said.links) == (0, 0)
+    [words] = [words for words in said.warnings if "no link" in words]
+    assert (
+        words == f"no link in {said.everyone.traces} traces: nowhere did two hops in a row answer"
+    )
+    write_report(said, measurement.store.root, measurement.root / "picture.html")
+    assert "no link in" in (measurement.root / "picture.html").read_text()
 
 
 def test_a_cycle_without_traces_says_what_to_do(measurement):

@@ -133,12 +133,16 @@ fn read_table(
 ) -> Result<()> {
     let fail = |reason: String| Error::Format { path: path.to_owned(), reason };
     let reader = reader.map_err(|error| fail(error.to_string()))?;
+    if let Some(column) = table::lacking(&reader) {
+        return Err(fail(format!("it has no column {column}")));
+    }
     for group in 0..reader.groups() {
         for link in table::read(&reader, group).map_err(fail)? {
             merger.push(link)?;
             seen.tally.rows += 1;
         }
     }
+    seen.tally.tables += 1;
     Ok(())
 }
 

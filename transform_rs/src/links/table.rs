@@ -53,6 +53,13 @@ pub fn append(link: &Link, columns: &mut [Column]) {
     next(&mut |c| c.int(link.loops_cut.map(|n| n as i64)));
 }
 
+/// The first column of links that a table does not have.
+pub fn lacking(reader: &TableReader) -> Option<&'static str> {
+    let there = reader.columns();
+    let is_there = |field: &Field| there.iter().any(|(name, _)| name == field.name);
+    FIELDS.iter().find(|field| !is_there(field)).map(|field| field.name)
+}
+
 /// Read the rows of row group `group`.
 ///
 /// # Errors
