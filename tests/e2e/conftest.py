@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.paths import REPOSITORY
+from tests.support.rehearsals import packets_to_the_opted_out
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,13 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """One home for the tests of a module; whatever it left running is taken down."""
+    """
+    One home for the tests of a module; whatever it left running is taken down.
+
+    Whatever they looked at: a prefix that opted out got no packet.
+    """
     made = Installation(tmp_path_factory.mktemp("home"))
     yield made
+    opted_out = packets_to_the_opted_out(made.home)
     made.hitscanner("down")
+    assert opted_out == 0

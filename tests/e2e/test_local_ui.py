@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.rehearsals import packets_to_the_opted_out
+
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 CHROMIUM = shutil.which("chromium")
@@ -110,6 +112,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     try:
         hitscanner(home, "local", "--port", str(port))
         yield Local(f"http://127.0.0.1:{port}", home)
+        assert packets_to_the_opted_out(home) == 0
     finally:
         hitscanner(home, "down")
 

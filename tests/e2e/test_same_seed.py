@@ -9,6 +9,7 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.root,
     pytest.mark.slow,
+    pytest.mark.timeout(1800),
     pytest.mark.usefixtures("hs_transform"),
 ]
 

@@ -1,6 +1,5 @@
 """A stop silences a running measurement in seconds; an opt-out takes a prefix out of it."""
 
-import json
 import os
 import subprocess
 import time
@@ -12,6 +11,8 @@ import pytest
 from hitscanner.errors import HitscannerError
 from hitscanner.simulator import lifecycle
 from tests.support.paths import REPOSITORY
+
+from .conftest import Ended
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("hs_transform")]
 
@@ -66,7 +67,7 @@ def test_a_stop_silences_everybody_and_nothing_starts_before_the_release(install
         time.sleep(1)
         assert probes(installation) == before, f"probes after a stop that took {took_s:.1f} s"
         out, _ = running.communicate(timeout=PATIENCE_S)
-    result = json.loads(out.splitlines()[-1])
+    result = Ended(running.returncode, out, "").result
     assert running.returncode in (2, 3)
     assert result["state"] in ("partial", "failed")
     parts = ("done", "failed", "excluded", "unassigned")
@@ -95,7 +96,7 @@ def test_an_opt_out_reaches_probers_that_run_and_their_targets_are_excluded(inst
             assert last in copy.read_text()
         out, _ = running.communicate(timeout=PATIENCE_S)
 
-    result = json.loads(out.splitlines()[-1])
+    result = Ended(running.returncode, out, "").result
     assert running.returncode == 0, out
     assert result["state"] == "complete"
     assert result["excluded"] == 5

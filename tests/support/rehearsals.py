@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from hitscanner.rehearsal import Outcome, Rehearsal, rehearse
 from hitscanner.settings import Settings
+from hitscanner.simulator import lifecycle
 from hitscanner.simulator.objects import Event, Router
 from hitscanner.simulator.world import World, generate
 
@@ -44,6 +46,12 @@ def held(settings: Settings, asked: Rehearsal) -> Outcome:
     assert outcome.run.error is None
     assert outcome.network["opt_out"] == 0
     return outcome
+
+
+def packets_to_the_opted_out(home: Path) -> int:
+    """Count what the Internet of a home saw for prefixes that opted out; 0 where none is up."""
+    counts: dict[str, Any] = lifecycle.status(home / "simulator").counts
+    return int(counts.get("opt_out", 0))
 
 
 def stage_untimed(settings: Settings, asked: Rehearsal) -> None:
