@@ -57,7 +57,7 @@ test-system: ## The parts together: Airflow, the demo and its failures, the brow
 	$(BIN)/pytest $(NOT_RANDOM) tests/dags tests/contract tests/e2e
 
 .PHONY: e2e
-e2e: ## The demo, its failures, and the browser test
+e2e: ## The demo, its failures, the browser, ten simulated Internets, three runs of a seed
 	$(BIN)/pytest tests/e2e
 
 .PHONY: drives
