@@ -1,9 +1,10 @@
 """
-How much the simulated Internet answers: `make bench-simulator` (root, scamper, two minutes).
+How much the simulated Internet answers: `make bench-simulator` (root, scamper, three minutes).
 
 1. One vantage point, 8,000 probes/s, 5,000 routers of which none is silent: each probe that is read
    must be answered. What scamper's own socket drops (`/proc/net/raw`) is counted apart.
 2. Twenty vantage points at 100 probes/s each: it may take half of a core.
+3. A hundred vantage points and 50,000 routers, the most there may be: start and memory.
 
 Exit status 1 if a goal is missed. Probes that were never read cannot be answered: the device drops
 those, and its counter is among the figures.
@@ -57,6 +58,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def peak_memory_mb(pid: int) -> int:
+    """Return the most memory that a process held at once (proc(5): VmHWM)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
 def socket_drops(pid: int) -> int:
     """Return what the raw sockets in the namespace of a process have dropped."""
     drops = 0
@@ -82,7 +89,9 @@ def measure(spec: WorldSpec, rate_pps: int, folder: Path) -> dict[str, Any]:
     file, targets = folder / "world.jsonl", folder / "targets.txt"
     world.dump(file)
     targets.write_text("".join(f"{target}\n" for target in world.targets()))
+    starting = time.monotonic()
     up = lifecycle.up(file, state)
+    start_s = time.monotonic() - starting
     assert up.pid is not None
     try:
         began, before = time.monotonic(), cpu_s(up.pid)
@@ -95,6 +104,7 @@ def measure(spec: WorldSpec, rate_pps: int, folder: Path) -> dict[str, Any]:
         wall_s, used_s = time.monotonic() - began, cpu_s(up.pid) - before
         on_devices = sum(device_drops(vp.netns) for vp in world.vantage_points)
         time.sleep(2)  # the status is written once a second
+        memory_mb = peak_memory_mb(up.pid)
         seen, detailed = lifecycle.status(state), lifecycle.counts(state)
     finally:
         lifecycle.down(state)
@@ -116,6 +126,8 @@ def measure(spec: WorldSpec, rate_pps: int, folder: Path) -> dict[str, Any]:
         "scamper_socket_drops": sum(dropped.values()),
         "core_share_at_full_rate": round(used_s / probes * total_pps, 3),
         "us_per_probe": round(1e6 * used_s / probes, 1),
+        "start_s": round(start_s, 1),
+        "memory_mb": memory_mb,
     }
 
 
@@ -128,19 +140,26 @@ def seconds_at(vps: Iterable[Mapping[str, Any]], least_pps: float) -> int:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print one JSON object a measurement; arguments: `fast`, `many`, or both by default."""
-    one, many = ("b-0001",), tuple(f"b-{i:04d}" for i in range(1, 21))
-    asked = {"fast": (one, 8000, TARGETS), "many": (many, 100, 300)}
+    """Print one JSON object a measurement; arguments: `fast`, `many`, `large`; all by default."""
+    asked = {
+        "fast": (WorldSpec(1, ROUTERS, names(1), TARGETS), 8000),
+        "many": (WorldSpec(1, ROUTERS, names(20), 300), 100),
+        "large": (WorldSpec(1, 50_000, names(100), 20), 20),
+    }
     missed = False
     for name in arguments or asked:
-        names, rate_pps, targets = asked[name]
+        spec, rate_pps = asked[name]
         with tempfile.TemporaryDirectory() as folder:
-            spec = WorldSpec(1, ROUTERS, names, targets)
             found = measure(spec, rate_pps, Path(folder))
         missed |= found["unanswered"] != 0 or found["seconds_at_full_rate"] == 0
         missed |= name == "many" and found["core_share_at_full_rate"] > MOST_OF_A_CORE
         print(json.dumps({"measurement": name, **found}), flush=True)
     return 1 if missed else 0
+
+
+def names(count: int) -> tuple[str, ...]:
+    """Name vantage points that no rehearsal has."""
+    return tuple(f"b-{number:04d}" for number in range(1, count + 1))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ def _words(hint: object) -> tuple[object, ...]:
     return tuple(word for part in typing.get_args(hint) for word in _words(part))
 
 
+@pytest.mark.parametrize("each", [*REMOVED, *BROKEN], ids=str)
+def test_a_guard_passes_while_nothing_is_removed(each):
+    each.guard()
+
+
 @pytest.mark.parametrize("removed", REMOVED, ids=str)
 def test_a_behaviour_that_is_not_handled_fails_its_test(removed, monkeypatch):
     build, answer, count = Responder.__init__, Responder.answer, Counts.__init__
