@@ -1,6 +1,8 @@
 """Where cycles live: a tree of whole files under one root."""
 
+import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +22,7 @@ class Store(Protocol):
 
     def files(self, folder: str) -> Iterator[str]: ...
 
-    def folders(self, folder: str) -> list[str]: ...
+    def folders(self, folder: str, since_s: float = 0.0) -> list[str]: ...
 
     def sha256(self, path: str) -> str: ...
 
@@ -63,11 +65,11 @@ class FolderStore:
             if found.is_file() and not found.name.endswith(".partial"):
                 yield found.relative_to(self.root).as_posix()
 
-    def folders(self, folder: str) -> list[str]:
-        """Give the names of the folders directly in *folder*, sorted."""
+    def folders(self, folder: str, since_s: float = 0.0) -> list[str]:
+        """Give the names of the folders directly in *folder* that changed since then, sorted."""
         root = self.local(folder)
-        found = root.iterdir() if root.is_dir() else ()
-        return sorted(each.name for each in found if each.is_dir())
+        with os.scandir(root) if root.is_dir() else nullcontext(()) as found:
+            return sorted(e.name for e in found if e.is_dir() and e.stat().st_mtime >= since_s)
 
     def sha256(self, path: str) -> str:
         """Give the SHA-256 of a file's bytes."""

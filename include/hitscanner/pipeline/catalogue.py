@@ -5,11 +5,9 @@ All three are worked out anew from the manifests of the cycles that the drive ho
 cycles give the same bytes.
 """
 
-import fcntl
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import median
@@ -20,7 +18,7 @@ from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.manifest import CycleManifest
 from hitscanner.infra.digests import digest_of
 from hitscanner.infra.drives import Drive, RefusedError, Upload
-from hitscanner.infra.files import scratch_folder, write_whole
+from hitscanner.infra.files import locked, scratch_folder, write_whole
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.cargo import cycle_folders, finished_cycles
 from hitscanner.pipeline.catalogue_pages import CatalogueRow, Table, page, readme
@@ -77,7 +75,8 @@ def publish(store: Store, drive: Drive, scratch: Path, licence: str | None = Non
     Raises:
         RefusedError: when it holds something else afterwards.
     """
-    with _alone(scratch, drive.name), scratch_folder(scratch, drive.name, "catalogue") as folder:
+    lock = scratch / f"{drive.name}.catalogue.lock"  # of two at once the last one knows all
+    with locked(lock), scratch_folder(scratch, drive.name, "catalogue") as folder:
         held = rows(store, drive.name, licence)
         write_parquet(held, folder / "catalogue.parquet")
         write_whole(folder / "index.html", page(held).encode())
@@ -149,15 +148,6 @@ def _stale(drive: Drive, uploads: Sequence[Upload]) -> list[Upload]:
         return held.get(upload.path) == [digest_of(upload.source, drive.algorithm)]
 
     return [upload for upload in uploads if not is_held(upload)]
-
-
-@contextmanager
-def _alone(scratch: Path, drive: str) -> Iterator[None]:
-    """Let one process at a time write a drive's catalogue, so that the last one knows all."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (scratch / f"{drive}.catalogue.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def schemas(store: Store, held: Sequence[CatalogueRow]) -> list[Table]:

@@ -53,9 +53,9 @@ class SideStore:
         before = self.place(folder).removesuffix(folder)
         return (path.removeprefix(before) for path in self.store.files(self.place(folder)))
 
-    def folders(self, folder: str) -> list[str]:
-        """Give the names of the folders directly in *folder*."""
-        return self.store.folders(self.place(folder))
+    def folders(self, folder: str, since_s: float = 0.0) -> list[str]:
+        """Give the names of the folders directly in *folder* that changed since then."""
+        return self.store.folders(self.place(folder), since_s)
 
     def sha256(self, path: str) -> str:
         """Give the SHA-256 of a file's bytes."""

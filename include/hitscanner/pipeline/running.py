@@ -30,13 +30,12 @@ def running_loads(store: Store, now_s: float | None = None) -> list[Load]:
 
 
 def _planned(store: Store, now_s: float) -> Iterator[CycleManifest]:
+    since_s = now_s - LONGEST_DEADLINE_S - 2 * GRACE_S  # folders are made before the manifest
     for name in store.folders("cycles"):
-        for cycle in (Cycle(name, each) for each in store.folders(f"cycles/{name}")):
+        for cycle in (Cycle(name, each) for each in store.folders(f"cycles/{name}", since_s)):
             if not store.exists(cycle.manifest):
                 continue
             age_s = now_s - store.modified_at(cycle.manifest)
-            if age_s > LONGEST_DEADLINE_S + GRACE_S:  # not worth reading
-                continue
             manifest = read_manifest(store, cycle)
             deadline_s = parse_duration_s(manifest.asked.params.get("deadline", 0))
             if manifest.state is State.PLANNED and age_s <= deadline_s + GRACE_S:

@@ -1,6 +1,7 @@
 """A plan says everything that will be asked, and nothing is asked beyond it."""
 
 import json
+import os
 import time
 
 import pytest
@@ -114,6 +115,16 @@ def test_a_cycle_that_was_closed_or_whose_deadline_passed_holds_no_share(measure
     assert running_loads(measurement.store, now_s=time.time() + 7 * 3600) == []
     measurement.close()
     assert running_loads(measurement.store) == []
+
+
+def test_a_cycle_whose_folder_has_long_been_still_is_not_even_read(measurement):
+    measurement.plan()
+    old = measurement.store.local("cycles/lab/20200101T000000Z")
+    old.mkdir()
+    (old / "manifest.json").write_text("not JSON: whoever reads it fails")
+    os.utime(old, (0, 0))
+
+    assert len(running_loads(measurement.store)) == 1
 
 
 def test_a_replay_gives_everybody_the_same_targets_in_the_same_order(measurement):
