@@ -6,6 +6,7 @@ from typing import Any
 
 from hitscanner.domain.alias_params import AliasParams, parse_alias_params
 from hitscanner.domain.alias_tasks import AliasMethod
+from hitscanner.domain.crew import crew_of
 from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import UsageError
 from hitscanner.infra.files import locked
@@ -64,7 +65,12 @@ class Routers:
     def _plan(self, asking: aliases.Asking, method: AliasMethod) -> Plan:
         return plan_stage(
             self.steps.store,
-            self.steps.inventory().select(asking.params.vantage_points),
+            crew_of(
+                self.steps.inventory(),
+                asking.params.vantage_points,
+                self.steps.unfit(),
+                asking.params.min_vp_ratio,
+            ),
             self.steps.do_not_probe(),
             asking,
             method,

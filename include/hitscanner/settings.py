@@ -69,6 +69,16 @@ class Settings:
         return self.home / "store"
 
     @property
+    def canary(self) -> Path:
+        """A store of its own for canary runs: no drive wants them."""
+        return self.home / "canary"
+
+    @property
+    def fitness(self) -> Path:
+        """Which vantage points the last canary run found unfit, and why."""
+        return self.home / "fitness.json"
+
+    @property
     def spool(self) -> Path:
         """Spools of the vantage points on this machine, one folder each."""
         return self.home / "spool"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hitscanner.domain.budget import Budget
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import DoNotProbe, parse_do_not_probe
+from hitscanner.domain.fitness import CANARY
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.inventory import Inventory, parse_inventory
 from hitscanner.domain.params import TracerouteParams, parse_duration_s, parse_traceroute_params
@@ -22,6 +23,7 @@ from hitscanner.infra.store import FolderStore, Store
 from hitscanner.infra.transform import TransformProgram
 from hitscanner.infra.transport import Transport
 from hitscanner.pipeline import allot, gate, load, measure, plan, prune, transform
+from hitscanner.pipeline.canary import read_fitness
 from hitscanner.pipeline.cargo import finished_cycles
 from hitscanner.pipeline.control import Control
 from hitscanner.pipeline.live_list import LiveList
@@ -99,12 +101,19 @@ class Pipeline:
             allotment = allot.from_cycle(self.store, repeated, inventory, dnp)
         else:
             targets = params.inline_targets() or self.target_list(params.list_name)
-            allotment = allot.from_list(allot.Sources(inventory, targets, dnp), params)
+            unfit = {} if params.list_name == CANARY else self.unfit()  # who is out may come back
+            allotment = allot.from_list(allot.Sources(inventory, targets, dnp, unfit), params)
         return plan.plan_cycle(allotment, dnp, request, cycle, self.budget())
 
     def budget(self) -> Budget:
         """Give what a cycle planned now may send; ask with the lock of plans held."""
-        return Budget(self.inventory().limits, running_loads(self.store))
+        stores = map(FolderStore, (self.settings.store, self.settings.canary))
+        running = [load for store in stores for load in running_loads(store)]
+        return Budget(self.inventory().limits, running)
+
+    def unfit(self) -> dict[str, str]:
+        """Give vantage point → why the last canary run took it out."""
+        return read_fitness(self.settings.fitness).reasons(datetime.now(UTC))
 
     def check_ready(self, planned: Plan) -> None:
         """Refuse a plan that this machine could not carry out: stopped, rights, programs, room."""

@@ -32,6 +32,16 @@ DEFAULT_ARGS: dict[str, Any] = {
     "execution_timeout": TASK_TIMEOUT,
 }
 
+CANARY_ARGS: dict[str, Any] = {
+    **DEFAULT_ARGS,
+    "retries": 0,  # what fails is the finding; it is asked again in an hour
+    "execution_timeout": timedelta(minutes=30),
+}
+"""What the tasks of the canary get."""
+
+CANARY_TIMEOUT = timedelta(minutes=55)
+"""Before the next one begins."""
+
 FLEET_TIMEOUT = timedelta(hours=4)
 """A run over all hosts of the fleet that lasts longer is stuck."""
 

@@ -198,6 +198,35 @@ class FakeInstaller:
         return rows + [{"release": name, "state": "waits"} for name in RELEASES[place + 1 :]]
 
 
+class FakeCanaries:
+    """Known paths from three vantage points; *steps* measures them, or fails."""
+
+    def __init__(self, broken: dict[str, type[Exception]], *, has_list: bool = True) -> None:
+        self.steps = FakePipeline(broken)
+        self.has_list = has_list
+
+    @property
+    def calls(self) -> list[str]:
+        return self.steps.calls
+
+    def plan(self, logical_time: datetime, run_id: str) -> list[dict[str, str]]:
+        params = {"list": "canary", "plan_only": not self.has_list}
+        return self.steps.plan(params, logical_time, run_id)
+
+    def judge(self, cycle: dict[str, str], at: datetime) -> dict[str, Any]:
+        self.steps.calls.append(f"judge {cycle['list']}/{cycle['cycle']}")
+        return {**cycle, "unfit": {}}
+
+
+CANARY_SCENARIOS: dict[str, tuple[FakeCanaries, list[str]]] = {
+    "canary": (FakeCanaries({}), ["--dag", "canary"]),
+    "canary_finds": (
+        FakeCanaries({"fetch jp-0001": MeasurementFailedError, "start de-0001": UsageError}),
+        ["--dag", "canary"],
+    ),
+    "canary_without_list": (FakeCanaries({}, has_list=False), ["--dag", "canary"]),
+}
+
 RELEASES = ("metallb", "hitscanner", "airflow")
 PLATFORM = ["--dag", "provision_platform"]
 
@@ -269,11 +298,12 @@ def main(folder: Path) -> None:
     from hitscanner_airflow import once
 
     wiring = ModuleType("hitscanner.wiring")
-    for name in ("hitscanner.wiring", "hitscanner.wiring_platform"):
+    for name in ("hitscanner.wiring", "hitscanner.wiring_platform", "hitscanner.canaries"):
         sys.modules[name] = wiring
     codes, calls = {}, {}
-    for name, (fake, argv) in (SCENARIOS | FLEET_SCENARIOS | PLATFORM_SCENARIOS).items():
-        for entrance in ("pipeline", "fleet", "installer"):
+    others = CANARY_SCENARIOS | FLEET_SCENARIOS | PLATFORM_SCENARIOS
+    for name, (fake, argv) in (SCENARIOS | others).items():
+        for entrance in ("pipeline", "fleet", "installer", "canaries"):
             setattr(wiring, entrance, lambda fake=fake, **_: fake)
         result = ["--result", str(folder / f"{name}.json")]
         codes[name] = once.main([*argv, "--logical-time", "2026-11-22T03:00:00", *result])

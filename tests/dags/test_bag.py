@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).parents[2]
 DAGS = (
     "alias_resolution",
     "build_topology",
+    "canary",
     "check_fleet",
     "join_agent",
     "label_nodes",
@@ -25,6 +26,9 @@ DAGS = (
 )
 FLEET = ("check_fleet", "join_agent", "label_nodes", "remove_agent")
 """A host that failed needs a person: one retry, for what passes by itself."""
+
+RETRIES = {**dict.fromkeys(FLEET, 1), "canary": 0}
+"""A canary that fails is its finding."""
 
 STAGES = ("ally", "mercator", "radargun")
 FORM = (
@@ -65,7 +69,7 @@ def test_every_task_has_an_owner_a_doc_a_timeout_and_retries(facts, dag_id):
         assert task["owner"] == "hitscanner", task_id
         assert task["doc"].strip(), task_id
         assert task["execution_timeout_s"], task_id
-        assert task["retries"] == (1 if dag_id in FLEET else 2), task_id
+        assert task["retries"] == RETRIES.get(dag_id, 2), task_id
 
 
 def test_the_retry_delay_is_governed_by_the_configuration_alone(facts):
@@ -144,7 +148,7 @@ def test_the_gate_runs_whatever_became_of_the_second_chances(facts):
     assert gate["outlets"] == ["raw_traces"]
 
 
-def test_nothing_but_a_gate_and_what_moves_targets_looks_past_a_failure(facts):
+def test_nothing_but_a_gate_a_judge_and_what_moves_targets_looks_past_a_failure(facts):
     rules = {
         task_id: task["trigger_rule"]
         for dag_id, dag in facts["dags"].items()
@@ -153,7 +157,8 @@ def test_nothing_but_a_gate_and_what_moves_targets_looks_past_a_failure(facts):
         if task["trigger_rule"] not in ("all_success", "none_failed")
     }
 
-    assert sorted(rules) == sorted(["gate", "reshard", *(f"{stage}.gate" for stage in STAGES)])
+    of_stages = [f"{stage}.gate" for stage in STAGES]
+    assert sorted(rules) == sorted(["gate", "judge", "reshard", *of_stages])
 
 
 def test_a_skipped_method_does_not_keep_the_next_one_from_running(facts):

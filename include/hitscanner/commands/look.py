@@ -1,6 +1,7 @@
 """Look at what there is: cycles, inventory, lists. Nothing here changes anything."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.manifest import CycleManifest
 from hitscanner.domain.sampling import Sample, count_sampled
 from hitscanner.errors import UsageError
+from hitscanner.pipeline.canary import read_fitness
 from hitscanner.pipeline.gate import read_manifest
 from hitscanner.wiring import Pipeline, pipeline
 
@@ -62,6 +64,23 @@ def inventory_list(*, as_json: Json = False) -> None:
     ]
     show(["name", "transport", "address", "place", "tags", "max_pps"], rows, is_json=as_json)
     answer({"vantage_points": rows}, is_json=as_json)
+
+
+@inventory.command("fitness")
+def inventory_fitness(*, as_json: Json = False) -> None:
+    """List the vantage points that the canary took out, and why."""
+    steps = pipeline()
+    fitness = read_fitness(steps.settings.fitness)
+    valid = fitness.reasons(datetime.now(UTC))
+    rows = [
+        {"name": vp, "since": verdict.since, "reason": verdict.reason}
+        for vp, verdict in fitness.unfit.items()
+        if vp in valid
+    ]
+    at = fitness.judged_at.isoformat() if fitness.judged_at else None
+    show(["name", "since", "reason"], rows, is_json=as_json)
+    console(is_json=as_json).print(f"judged at {at}" if at else "no canary has run yet")
+    answer({"judged_at": at, "unfit": rows}, is_json=as_json)
 
 
 @lists.command("list")

@@ -133,6 +133,9 @@ class Asked(_Record):
     rate_pps: dict[str, int] = {}
     """Vantage point → packets per second it was given."""
 
+    unfit: dict[str, str] = {}
+    """Vantage points that were asked for and left out, and why."""
+
     network_pps: dict[str, float] = {}
     """Destination /24 or /48 → packets per second it hears from this cycle, if it is 1 or more."""
 

@@ -17,6 +17,7 @@ from hitscanner.domain.candidates import (
     neighbourhoods,
     router_addresses,
 )
+from hitscanner.domain.crew import Crew
 from hitscanner.domain.do_not_probe import DoNotProbe
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.manifest import Asked, CycleManifest, PlannedShard
@@ -35,7 +36,7 @@ BYTES_PER_PACKET = 60
 
 def plan_stage(
     store: Store,
-    vps: Sequence[VantagePoint],
+    crew: Crew,
     dnp: DoNotProbe,
     asking: Asking,
     method: AliasMethod,
@@ -59,9 +60,9 @@ def plan_stage(
     tasks = choose(method, links, rows_so_far(store, asking), asking.params)
     verdicts = [(t, _why_not(t, dnp, allow_reserved=allow_reserved)) for t in tasks]
     kept = [task for task, why in verdicts if why is None]
-    parts = {vp: part for vp, part in deal(kept, [vp.name for vp in vps]).items() if part}
+    parts = {vp: part for vp, part in deal(kept, crew.names).items() if part}
     texts = {vp: "".join(f"{t.line}\n" for t in part).encode() for vp, part in parts.items()}
-    rates_pps, load, cap = _rates(vps, parts, asking.params, budget)
+    rates_pps, load, cap = _rates(crew.vps, parts, asking.params, budget)
     excluded = Counter(why for _, why in verdicts if why is not None)
     params = {**asking.params.as_conf(), "method": method, "cycles": [*map(str, asking.cycles)]}
     asked = Asked(
@@ -70,7 +71,8 @@ def plan_stage(
         logical_time=asking.logical_time.astimezone(UTC).isoformat(),
         list_sha256=sha256_hex("".join(f"{t.line}\n" for t in tasks).encode()),
         dnp_sha256=dnp.sha256,
-        vantage_points=sorted(vp.name for vp in vps),
+        vantage_points=crew.names,
+        unfit=dict(crew.unfit),
         targets=len(tasks),
         excluded=dict(sorted(excluded.items())),
         excluded_assignments=excluded.total(),
@@ -87,7 +89,7 @@ def plan_stage(
     )
     manifest = CycleManifest(list=cycle.list, cycle=cycle.cycle, state=State.PLANNED, asked=asked)
     files = {cycle.do_not_probe: dnp.text.encode()}
-    named = {vp.name: vp for vp in vps}
+    named = {vp.name: vp for vp in crew.vps}
     for planned in asked.shards:
         shard, vp = planned.of(cycle), named[planned.vp]
         files[shard.targets] = texts[vp.name]

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from hitscanner.domain.addresses import Address
+from hitscanner.domain.crew import Crew, crew_of
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import DoNotProbe, select_targets
-from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.inventory import Inventory
 from hitscanner.domain.params import TracerouteParams
 from hitscanner.domain.sampling import expand
@@ -27,13 +27,15 @@ class Sources:
     inventory: Inventory
     targets: TargetList
     do_not_probe: DoNotProbe
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    """Vantage point → why it is left out."""
 
 
 @dataclass(frozen=True)
 class Allotment:
     """The targets of every vantage point, and those that nobody gets."""
 
-    vps: tuple[VantagePoint, ...]
+    crew: Crew
     parts: Mapping[str, Sequence[Address]]
     """Vantage point → targets in probing order."""
 
@@ -54,9 +56,10 @@ def from_list(sources: Sources, params: TracerouteParams) -> Allotment:
     Split a target list over the vantage points that were asked for.
 
     Raises:
-        UnknownVantagePointError, TooManyTargetsError, NoTargetLeftError: nothing is planned then.
+        UnknownVantagePointError, UnfitError, TooManyTargetsError, NoTargetLeftError: nothing is
+            planned then.
     """
-    vps = sources.inventory.select(params.vantage_points)
+    crew = crew_of(sources.inventory, params.vantage_points, sources.unfit, params.min_vp_ratio)
     asked = list(expand(sources.targets.entries, params.sample))
     chosen = select_targets(
         asked,
@@ -66,11 +69,11 @@ def from_list(sources: Sources, params: TracerouteParams) -> Allotment:
     )
     excluded = Counter(each.why for each in chosen.excluded)
     return Allotment(
-        vps=vps,
-        parts=split_targets(chosen.kept, [vp.name for vp in vps], params.split),
+        crew=crew,
+        parts=split_targets(chosen.kept, crew.names, params.split),
         targets=len(asked),
         excluded=dict(sorted(excluded.items())),
-        excluded_assignments=excluded.total() * (len(vps) if params.split == "all" else 1),
+        excluded_assignments=excluded.total() * (len(crew.vps) if params.split == "all" else 1),
         list_sha256=sha256_hex(sources.targets.to_text().encode()),
     )
 
@@ -109,7 +112,7 @@ def from_cycle(
         }
         excluded["do-not-probe"] += len(gone)
     return Allotment(
-        vps=vps,
+        crew=Crew(vps),
         parts=parts,
         targets=asked.targets,
         excluded=dict(sorted(excluded.items())),

@@ -42,7 +42,7 @@ def close_cycle(store: Store, cycle: Cycle) -> CycleManifest:
     total = _total(manifest, returns)
     closed = manifest.model_copy(
         update={
-            "state": decide(total, _are_whole(returns), _quorum(manifest)),
+            "state": decide(total, _are_whole(manifest, returns), _quorum(manifest)),
             "outcome": Outcome(
                 counts=total.to_json(),
                 packets=_packets(returns),
@@ -142,9 +142,10 @@ def _moved(store: Store, manifest: CycleManifest) -> set[str]:
     return {target for data in lists for target in data.decode().splitlines()}
 
 
-def _are_whole(returns: list[_Return]) -> list[bool]:
-    """Say for each vantage point whether nothing of what it was asked first is missing."""
-    return [returned.is_whole for returned in returns if returned.shard.shard != SECOND]
+def _are_whole(manifest: CycleManifest, returns: list[_Return]) -> list[bool]:
+    """Say for each vantage point whether nothing of what it was to do at first is missing."""
+    asked = [returned.is_whole for returned in returns if returned.shard.shard != SECOND]
+    return [*asked, *(False for _ in manifest.asked.unfit)]
 
 
 def _total(manifest: CycleManifest, returns: list[_Return]) -> Counts:

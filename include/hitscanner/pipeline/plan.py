@@ -72,8 +72,9 @@ class Plan:
             f" about {line.expected_s / 60:.1f} min and {line.expected_bytes / 1e6:.1f} MB"
             for line in self.vantage_points
         ]
+        left_out = [f"{vp} is left out: {why}" for vp, why in self.manifest.asked.unfit.items()]
         slowed = [f"slowed down: {cap}" for cap in [self.manifest.asked.slowed_by] if cap]
-        return [", ".join([head, *dropped]), *lines, *slowed]
+        return [", ".join([head, *dropped]), *lines, *left_out, *slowed]
 
     def to_json(self) -> dict[str, Any]:
         """Give the plan as people and programs read it."""
@@ -87,6 +88,7 @@ class Plan:
             "expected_s": max(line.expected_s for line in self.vantage_points),
             "expected_bytes": sum(line.expected_bytes for line in self.vantage_points),
             "slowed_by": asked.slowed_by,
+            "unfit": asked.unfit,
             "params": asked.params,
         }
 
@@ -108,7 +110,7 @@ def plan_cycle(
     """
     params = request.params
     lists = {vp: lines_of(part) for vp, part in allotment.parts.items() if part}
-    wanted_pps = {vp.name: min(params.rate_pps, vp.max_pps) for vp in allotment.vps}
+    wanted_pps = {vp.name: min(params.rate_pps, vp.max_pps) for vp in allotment.crew.vps}
     rates_pps, cap = fit(allotment.parts, wanted_pps, budget)
     load = load_of(allotment.parts, rates_pps)
     manifest = CycleManifest(
@@ -121,7 +123,8 @@ def plan_cycle(
             logical_time=request.logical_time.astimezone(UTC).isoformat(),
             list_sha256=allotment.list_sha256,
             dnp_sha256=dnp.sha256,
-            vantage_points=[vp.name for vp in allotment.vps],
+            vantage_points=allotment.crew.names,
+            unfit=dict(allotment.crew.unfit),
             targets=allotment.targets,
             excluded=dict(allotment.excluded),
             excluded_assignments=allotment.excluded_assignments,
@@ -140,7 +143,7 @@ def plan_cycle(
             slowed_by=cap,
         ),
     )
-    named = {vp.name: vp for vp in allotment.vps}
+    named = {vp.name: vp for vp in allotment.crew.vps}
     files = {cycle.do_not_probe: dnp.text.encode()}
     for planned in manifest.asked.shards:
         shard, vp = planned.of(cycle), named[planned.vp]
@@ -148,7 +151,7 @@ def plan_cycle(
         files[shard.job] = trace_job(cycle, planned, vp, manifest.asked, params)
     lines = tuple(
         _line(vp.name, len(allotment.parts.get(vp.name, ())), rates_pps[vp.name], params)
-        for vp in allotment.vps
+        for vp in allotment.crew.vps
     )
     return Plan(cycle, manifest, files, lines)
 

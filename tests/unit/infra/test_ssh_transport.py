@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hitscanner.domain.budget import Budget
+from hitscanner.domain.crew import Crew
 from hitscanner.domain.hosts import VantagePoint
 from hitscanner.domain.params import parse_traceroute_params
 from hitscanner.infra.open_hosts import OpenHosts
@@ -53,7 +54,7 @@ class Site:
         request = plan.Request(params, "run", datetime(2026, 11, 23, tzinfo=UTC))
         cycle, _ = plan.name_cycle(self.store, "lab", request)
         live = self.live()
-        allotment = allot.Allotment((self.vp,), {self.vp.name: LOOPBACK}, 7, {}, 0, "0" * 64)
+        allotment = allot.Allotment(Crew((self.vp,)), {self.vp.name: LOOPBACK}, 7, {}, 0, "0" * 64)
         made = plan.plan_cycle(allotment, live.current, request, cycle, Budget())
         plan.freeze(self.store, made)
         return made

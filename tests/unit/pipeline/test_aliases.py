@@ -9,6 +9,7 @@ import pytest
 
 from hitscanner.domain.alias_params import parse_alias_params
 from hitscanner.domain.budget import Budget, BudgetError, Limits
+from hitscanner.domain.crew import Crew
 from hitscanner.domain.cycle import Cycle, Shard
 from hitscanner.domain.do_not_probe import parse_do_not_probe
 from hitscanner.domain.iffinder import parse_iffinder
@@ -75,7 +76,7 @@ class Resolution(Measurement):
         dnp = parse_do_not_probe(self.dnp, "do-not-probe.txt")
         return plan_stage(
             self.store,
-            vps,
+            Crew(vps),
             dnp,
             self.asking,
             method,
