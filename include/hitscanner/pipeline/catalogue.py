@@ -23,7 +23,8 @@ from hitscanner.infra.store import Store
 from hitscanner.pipeline.cargo import cycle_folders, finished_cycles
 from hitscanner.pipeline.catalogue_pages import CatalogueRow, Table, page, readme
 from hitscanner.pipeline.gate import read_manifest
-from hitscanner.pipeline.load import ROUNDS, VERIFIED, read_loaded
+from hitscanner.pipeline.load import VERIFIED, read_loaded
+from hitscanner.pipeline.voyage import ROUNDS
 
 ALARM_RATIO = 0.7
 """A cycle with less raw data than this part of the median of those before it is suspicious."""
@@ -87,6 +88,8 @@ def publish(store: Store, drive: Drive, scratch: Path, licence: str | None = Non
         # round sees both and makes them one.
         for _ in range(ROUNDS):
             stale = _stale(drive, uploads)
+            if not stale and not drive.may_hold_twins:
+                break
             for _ in drive.put(stale) if stale else ():
                 pass
         for upload in _stale(drive, uploads) if stale else ():

@@ -1,63 +1,26 @@
 """
 Copy a finished cycle to every drive: once, verified there by checksum, the manifest last.
 
-What a drive lacks is found by listing it, sent, and listed again, until nothing is missing.  So a
-run that was killed anywhere is finished by the next one, and what counts is only what the drive
-itself says.  Each drive has a thread and an outcome of its own.
+Each drive has a thread and an outcome of its own; how one comes to hold the cycle: `voyage`.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.errors import HitscannerError, UnfinishedError
-from hitscanner.infra.drives import (
-    Connections,
-    Drive,
-    DriveFaultError,
-    FileConnections,
-    RemoteFile,
-)
+from hitscanner.infra.drives import Connections, Drive, FileConnections
 from hitscanner.infra.store import Store
-from hitscanner.pipeline.cargo import (
-    Cargo,
-    Piece,
-    Pier,
-    check_publishable,
-    cycle_folders,
-    load_folder,
-)
-from hitscanner.pipeline.pace import Pace, Progress
-
-ROUNDS = 3
-"""How often what a drive holds is compared and mended in one run."""
+from hitscanner.pipeline.cargo import Pier, check_publishable, load_folder
+from hitscanner.pipeline.pace import Progress
+from hitscanner.pipeline.voyage import Voyage
 
 VERIFIED = "verified"
 FAILED = "failed"
-
-
-class DriveMismatchError(DriveFaultError):
-    """A drive holds other bytes than were sent to it."""
-
-    cause = "mismatch"
-
-
-class ChangedError(DriveFaultError):
-    """A file of the store changed while it was sent."""
-
-    cause = "changed"
-
-
-class GoneError(DriveFaultError):
-    """A file is missing on a drive, and here it has expired."""
-
-    cause = "gone"
 
 
 class NotLoadedError(UnfinishedError):
@@ -157,26 +120,15 @@ def lacking(store: Store, cycle: Cycle, berths: Iterable[Berth]) -> list[str]:
     return [name for name, loaded in known.items() if loaded is None or is_failed(loaded)]
 
 
-def missing(
-    pieces: Iterable[Piece], algorithm: str, described: Iterable[RemoteFile]
-) -> list[Piece]:
-    """Give those of *pieces* that are not *described* exactly once, with the right checksum."""
-    held: dict[str, list[str | None]] = defaultdict(list)
-    for file in described:
-        held[file.path].append(file.digest)
-
-    def is_whole(piece: Piece) -> bool:
-        digest = piece.digests.get(algorithm)
-        return digest is not None and held.get(piece.path) == [digest]
-
-    return [piece for piece in pieces if not is_whole(piece)]
-
-
 def _load_one(dock: Dock, berth: Berth, pier: Pier) -> Loaded:
     outcome = Loaded(berth.name, FAILED, berth.required, files=0, size_bytes=0, sums_sha256="")
     try:
         drive = berth.open(dock.connections, dock.scratch)
-        wanted = pier.cargo(drive.algorithm)
+        voyage = Voyage(drive, dock.store, pier.cycle, dock.say, dock.note)
+        with ThreadPoolExecutor(1) as pool:
+            counting = pool.submit(pier.cargo, drive.algorithm)
+            voyage.send_ahead()
+            wanted = counting.result()
         outcome = replace(
             outcome,
             state=VERIFIED,
@@ -184,7 +136,7 @@ def _load_one(dock: Dock, berth: Berth, pier: Pier) -> Loaded:
             size_bytes=wanted.size_bytes,
             sums_sha256=wanted.sums_sha256,
         )
-        _converge(dock, drive, wanted)
+        voyage.converge(wanted)
         _write(dock.store, pier.cycle, outcome)
         if dock.after:
             dock.after(drive)
@@ -202,98 +154,6 @@ def _ended(cycle: Cycle, end: Loaded) -> Progress:
     held = (0, 0) if is_failed(end) else (end.files, end.size_bytes)
     about = (str(cycle), end.drive, end.state, end.files, end.size_bytes)
     return Progress(*about, *held, cause=end.cause)
-
-
-def _converge(dock: Dock, drive: Drive, wanted: Cargo) -> None:
-    """
-    Send what is missing until nothing is.
-
-    What a drive says of a file when it has arrived counts; where it says nothing, or one path may
-    name several files, it is asked again.
-    """
-    refused: DriveFaultError | None = None
-    lacks = _missing_there(dock, drive, wanted)
-    for attempt in range(ROUNDS):
-        if not lacks:
-            return
-        _check_not_expired(drive, lacks)
-        if attempt:
-            _check_unchanged(dock.store, drive, lacks)
-        arrived: list[RemoteFile] = []
-        try:
-            _send(dock, drive, wanted, lacks, arrived)
-        except DriveFaultError as error:
-            if error.ends_all:
-                raise
-            refused = error
-        if drive.may_hold_twins:
-            lacks = _missing_there(dock, drive, wanted)
-        elif lacks := missing(lacks, drive.algorithm, arrived):
-            paths = [piece.path for piece in lacks]
-            lacks = missing(lacks, drive.algorithm, drive.stat(paths))
-    if lacks:
-        _check_unchanged(dock.store, drive, lacks)
-        raise refused or _mismatch(drive, lacks[0])
-
-
-def _missing_there(dock: Dock, drive: Drive, wanted: Cargo) -> list[Piece]:
-    folders = cycle_folders(dock.store, wanted.cycle)
-    return missing(wanted.pieces, drive.algorithm, drive.list(folders))
-
-
-def _check_not_expired(drive: Drive, lacks: Iterable[Piece]) -> None:
-    for piece in lacks:
-        if piece.has_expired:
-            raise GoneError(
-                f"drive {drive.name}: gone: {piece.path} is not there and has expired here;"
-                " copy it back from another drive, then run load again"
-            )
-
-
-def _check_unchanged(store: Store, drive: Drive, lacks: Iterable[Piece]) -> None:
-    """See that what did not arrive as it was counted is here as it was counted."""
-    for piece in lacks:
-        with suppress(FileNotFoundError):
-            if store.sha256(piece.path) == piece.sha256:
-                continue
-        raise ChangedError(
-            f"drive {drive.name}: changed: {piece.path} changed while it was sent;"
-            " run load again when nothing writes there"
-        )
-
-
-def _send(
-    dock: Dock, drive: Drive, wanted: Cargo, lacks: Sequence[Piece], arrived: list[RemoteFile]
-) -> None:
-    """Send *lacks*, and add what arrives to *arrived*, also when something goes wrong."""
-    sizes = {piece.path: piece.size_bytes for piece in lacks}
-    what = f"drive {drive.name}: {wanted.cycle}"
-    pace = Pace(what, len(lacks), _bytes(lacks), dock.say)
-    pace.note = lambda: dock.note and dock.note(pace.progress(str(wanted.cycle), drive.name))
-    pace.note()
-    for part in _in_order(wanted.cycle, lacks):
-        uploads = [piece.upload(dock.store) for piece in part]
-        for file in drive.put(uploads) if uploads else ():
-            arrived.append(file)
-            pace.add(sizes[file.path])
-    pace.end()
-
-
-def _in_order(cycle: Cycle, lacks: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
-    """Give all but the manifest, then the manifest."""
-    last = [piece for piece in lacks if piece.path == cycle.manifest]
-    return [piece for piece in lacks if piece.path != cycle.manifest], last
-
-
-def _bytes(pieces: Iterable[Piece]) -> int:
-    return sum(piece.size_bytes for piece in pieces)
-
-
-def _mismatch(drive: Drive, piece: Piece) -> DriveMismatchError:
-    return DriveMismatchError(
-        f"drive {drive.name}: mismatch: {piece.path} has another {drive.algorithm} than was sent"
-        f" {ROUNDS} times; check the drive and run load again"
-    )
 
 
 def _record(cycle: Cycle, drive: str) -> str:

@@ -51,6 +51,11 @@ class Pace:
         self.done_bytes = 0
         self.began_at = self.told_at = now()
 
+    def expect(self, files: int, size_bytes: int) -> None:
+        """Count files that are to be copied as well."""
+        self.files += files
+        self.size_bytes += size_bytes
+
     def add(self, size_bytes: int) -> None:
         """Count one more file."""
         self.done_files += 1

@@ -110,8 +110,8 @@ class Upload:
 
     path: str
     source: Path
-    sha256: str
-    """Of the local file, hexadecimal."""
+    sha256: str = ""
+    """Of the local file, hexadecimal; empty when it is not known yet."""
 
 
 class Drive(Protocol):

@@ -165,9 +165,8 @@ class RcloneDrive:
         limit_bytes = int((self.max_mb_per_s or 0) * 1e6)
         arguments = (
             f"--bwlimit={limit_bytes}B",
-            # what is sent was found to differ, and a remote without checksums would compare sizes
             *("copy", str(root), self._at(""), "--files-from-raw=-", "--no-traverse", "-vv"),
-            *("--checksum" if self.own_algorithm else "--ignore-times", "--stats=0"),
+            *(self._before_each(), "--stats=0"),
             *(f"--transfers={self.transfers}", f"--checkers={self.transfers}"),
         )
         for line in self._talk(arguments, "".join(f"{path}\n" for path in sorted(waiting))):
@@ -178,6 +177,17 @@ class RcloneDrive:
             if path in waiting and words.startswith("Copied"):
                 waiting.remove(path)
                 yield RemoteFile(path, digests.pop(path, None))
+
+    def _before_each(self) -> str:
+        """
+        Name how rclone shall look at the remote before it sends a file.
+
+        What is sent was found to be missing or to differ, so that no look is needed; but where one
+        path may name several files, rclone must see the one that it replaces.
+        """
+        if not self.may_hold_twins:
+            return "--no-check-dest"
+        return "--checksum" if self.own_algorithm else "--ignore-times"
 
     def _describe(self, which: str, text: str) -> Iterator[RemoteFile]:
         """
@@ -244,6 +254,8 @@ class RcloneDrive:
                 child.stdin.write(text)
                 child.stdin.close()
                 for line in child.stderr:
+                    if _is_chatter(line):
+                        continue
                     event = _event(line)
                     if event.get("level") in ("error", "fatal", "critical"):
                         faults.append(_words(event))
@@ -297,6 +309,11 @@ def _pattern(path: str) -> str:
     a/b\*\{1\}
     """
     return "".join(f"\\{sign}" if sign in "\\*?[]{}" else sign for sign in path)
+
+
+def _is_chatter(line: str) -> bool:
+    """Say whether a line of the log is one of the eight for each file that nobody reads."""
+    return '"level":"debug"' in line and ' OK"' not in line
 
 
 def _event(line: str) -> dict[str, Any]:
