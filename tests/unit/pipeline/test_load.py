@@ -2,12 +2,14 @@
 
 import subprocess
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
 from hitscanner.errors import UsageError
 from hitscanner.infra.drives import DriveFaultError, FileDrive, RefusedError
 from hitscanner.infra.drives.base import UnreachableError
+from hitscanner.pipeline.cargo import cargo
 from hitscanner.pipeline.load import Dock, NotLoadedError, lacking, load, read_loaded, require
 from tests.support.drives import Given
 
@@ -137,6 +139,44 @@ def test_a_drive_that_is_not_required_may_fail(finished, drive, tmp_path):
     require(finished.cycle, outcomes)
     berths = dock(finished, down, drive).berths
     assert lacking(finished.store, finished.cycle, berths) == ["down"]
+
+
+def test_new_files_are_sent_while_checksums_are_still_counted(finished, drive, monkeypatch):
+    is_sending = Event()
+
+    class Watched(FileDrive):
+        def _put(self, upload):
+            is_sending.set()
+            return super()._put(upload)
+
+    def late(*arguments):
+        assert is_sending.wait(60)
+        return cargo(*arguments)
+
+    monkeypatch.setattr("hitscanner.pipeline.cargo.cargo", late)
+    [loaded] = load(dock(finished, Watched("folder", drive.root)), finished.cycle)
+
+    assert loaded.state == "verified"
+
+
+def test_a_file_that_was_counted_as_it_is_but_sent_as_it_was_is_named(finished, drive, monkeypatch):
+    path = f"{finished.cycle.folder}/plan/do-not-probe.txt"
+    was_sent = Event()
+
+    class Watched(FileDrive):
+        def put(self, uploads):
+            yield from super().put(uploads)
+            finished.store.local(path).write_bytes(b"changed")
+            was_sent.set()
+
+    def late(*arguments):
+        assert was_sent.wait(60)
+        return cargo(*arguments)
+
+    monkeypatch.setattr("hitscanner.pipeline.cargo.cargo", late)
+    [loaded] = load(dock(finished, Watched("folder", drive.root)), finished.cycle)
+
+    assert loaded.cause.startswith(f"drive folder: changed: {path} changed while it was sent")
 
 
 def test_one_refused_file_keeps_no_other_back_but_the_manifest(measurement, tmp_path):
