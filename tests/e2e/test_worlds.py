@@ -39,6 +39,10 @@ DIRTY = (
 )
 
 
+UNEXPLAINED = ("no path", "swapped", "is not an address")
+"""A reason with one of these says what is wrong with a link, not how it came about."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """One Internet, and how well it was measured."""
@@ -125,5 +129,6 @@ def test_a_dirty_internet_is_found_and_every_false_link_explained(asked, measure
     assert found.links.recall >= 0.98, found.links.missed_links
     assert found.links.ambiguous <= 0.03 * found.links.found
     assert found.ambiguous_hops <= 0.03
-    assert not [link for link in found.links.false_links if "no path" in link.reason]
+    reasons = [link.reason for link in found.links.false_links]
+    assert not [reason for reason in reasons if any(word in reason for word in UNEXPLAINED)]
     assert_routers(found.aliases)

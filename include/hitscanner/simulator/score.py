@@ -208,7 +208,7 @@ def _why_false(world: World, truth: _Visible, link: FoundLink) -> str:
         owner = addressing.owner_of(link.version, value)
         if owner is None or world.attachment(owner) is None:
             return f"{_text(link.version, value)} is not an address of this world"
-    mixed = _why_mixed(world, truth, link)
+    mixed = _why_mixed(world, truth, link) or _why_in_loop(world, truth, link)
     if mixed is not None:
         return mixed
     if (link.near, link.stars) in truth.ways.get((link.version, link.far), ()):
@@ -237,6 +237,16 @@ def _why_mixed(world: World, truth: _Visible, link: FoundLink) -> str | None:
             ttl = _ttl_of(one, link.near)
             if ttl is not None and _ttl_of(other, link.far) == ttl + link.stars + 1:
                 return _why_apart(world, trace, one, other)
+    return None
+
+
+def _why_in_loop(world: World, truth: _Visible, link: FoundLink) -> str | None:
+    """Explain a link of a loop that goes on: no address comes twice when each turn has its way."""
+    for trace, paths in truth.branched:
+        looping = [path for path in paths if path.stop == "loop"]
+        met = {hop.address for path in looping for hop in path.hops}
+        if trace.version == link.version and len(looping) > 1 and {link.near, link.far} <= met:
+            return f"{_why_apart(world, trace, *looping[:2])}, round a loop"
     return None
 
 

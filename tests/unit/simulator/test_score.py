@@ -174,6 +174,22 @@ def test_a_link_between_two_branches_is_false_and_explained(tmp_path, habit, eve
     assert says in result.false_links[0].reason
 
 
+def test_a_link_of_a_loop_whose_turns_take_different_ways_is_explained(tmp_path):
+    """VP - 1 = (2 | 3) - 4, which sends the packets back: by 2 at one turn, by 3 at the other."""
+    ends = [(1, 2), (1, 3), (2, 4), (3, 4)]
+    routers = [Router(id=1, balance="packet"), *(Router(id=i) for i in (2, 3, 4))]
+    links = [Link(id=i, a=a, b=b) for i, (a, b) in enumerate(ends)]
+    world = World([*routers, *links, Prefix(id=0, router=4, end="loop", targets_v4=(1,)), VP])
+    back, again = (_text(4, link_address(4, 3, end)) for end in (0, 1))
+    rows = [{"in": back, "out": again, "stars": 0, "freq": 1, "ambiguous": False}]
+    files = [write_parquet(trace_table(world), tmp_path / "traces.parquet")]
+    result = score(world, files, write_parquet(rows, tmp_path / "links.parquet"))
+
+    assert result.false_links[0].reason == (
+        "router 1 balances by packet: two branches of one trace, round a loop"
+    )
+
+
 def test_a_destination_whose_first_reply_was_lost_is_explained(judge):
     rows = lambda rows: [{**row, "stars": 1} if _is_last(row) else row for row in rows]  # noqa: E731
     result = judge(rows, of=plain_line(targets_v4=(1,)))
