@@ -102,6 +102,10 @@ transform-image: ## Build hs-transform with everything inside it, and an image F
 bench-simulator: ## How much the simulated Internet answers; needs root and a quiet machine
 	$(BIN)/python -m tests.bench.simulator
 
+.PHONY: bench-fleet
+bench-fleet: ## How long the plan of 40 and of 400 hosts takes, their facts given
+	$(BIN)/python -m tests.bench.fleet
+
 .PHONY: docs
 docs: ## Write docs/DAGS.md from the DAG files
 	PYTHONPATH=plugins $(BIN)/python -m hitscanner_airflow.docs > docs/DAGS.md
