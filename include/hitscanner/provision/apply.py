@@ -14,6 +14,7 @@ from hitscanner.provision.causes import Cause, by_name, classify, redact
 from hitscanner.provision.facts import reach_server
 from hitscanner.provision.journal import Journal
 from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, Start, Upload
+from hitscanner.provision.nodes import Nodes
 
 POLL_S = 1.0
 CERTAIN_AFTER_S = 8.0
@@ -43,6 +44,8 @@ class Work:
     """What the host keeps in applied.json."""
 
     server_address: str = ""
+    nodes: Nodes | None = None
+    """Shared by the hosts of a run; None for a host that asks *server* for itself."""
 
     say: Callable[[str], None] = lambda _: None
     changed: list[str] = field(default_factory=list)
@@ -147,9 +150,11 @@ async def _watch(work: Work, action: Start, journal: Journal) -> None:
     """Wait until the unit is active and the server calls it ready, or a cause is certain."""
     begun = time.monotonic()
     first_heard_at: dict[str, float] = {}
+    nodes = work.nodes or Nodes(work.server)
     while time.monotonic() - begun < action.timeout_s:
         is_active = await journal.read()
-        if is_active and (await work.server.run(action.ready, timeout_s=40)).is_good:
+        version = (await nodes.ready()).get(action.node, "") if is_active else ""
+        if version.partition("+")[0] == action.version:
             return
         heard = classify(journal.news)
         if heard:

@@ -54,8 +54,9 @@ class Start:
     """A unit started or restarted without blocking, then watched until it is ready."""
 
     unit: str
-    ready: str
-    """A script that exits 0 on the server once the unit does its work."""
+    node: str
+    version: str
+    """Of the kubelet; the start is over when *node* is Ready at it."""
 
     timeout_s: float = 180.0
 

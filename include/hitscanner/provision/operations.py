@@ -183,7 +183,8 @@ async def _carry_out(
         return _no_server(survey, host)
     applied = dict(facts.applied) if facts else {}
     where = survey.desired(host).server_address
-    work = Work(remote, server, applied, where, say=lambda line: site.say(host, line))
+    nodes = survey.nodes if server is survey.server else None
+    work = Work(remote, server, applied, where, nodes, say=lambda line: site.say(host, line))
     survey.works[host] = work
     try:
         await apply_plan(work, plan)

@@ -20,6 +20,7 @@ from hitscanner.provision.desired import (
     is_address,
 )
 from hitscanner.provision.facts import ClusterFacts, Facts, gather, gather_cluster
+from hitscanner.provision.nodes import Nodes
 from hitscanner.provision.phases.k3s import extra_files
 from hitscanner.provision.phases.registry import docker_ca
 from hitscanner.provision.shared import SharedRemote
@@ -62,6 +63,7 @@ class Survey:
 
     server_error: RemoteError | None = None
     machine_ids: dict[str, str] = field(default_factory=dict)
+    nodes: Nodes | None = None
     works: dict[str, Work] = field(default_factory=dict)
 
     def desired(self, name: str) -> Desired:
@@ -94,6 +96,7 @@ async def open_survey(site: Site, stack: AsyncExitStack) -> Survey:
     try:
         server = await stack.enter_async_context(site.open(site.inventory.server.name))
         survey.server = SharedRemote(server)
+        survey.nodes = Nodes(survey.server)
         cluster = await gather_cluster(survey.server)
     except RemoteError as error:
         survey.server, survey.server_error = None, error

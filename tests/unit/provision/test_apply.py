@@ -3,19 +3,21 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hitscanner.infra.remote import ConnectionLostError, Done
-from hitscanner.provision import apply
+from hitscanner.provision import apply, nodes
 from hitscanner.provision.apply import StepError, Work, apply_plan
 from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, Start, Upload
 from tests.unit.provision.fakes import FakeRemote
 
 TOKEN = "K10" + "ab" * 32 + "::abcdef.0123456789abcdef"
 JOIN = Change("k3s", "mint", JoinToken("/join-token"), is_secret=True)
-START = Change("k3s", "start", Start("k3s-agent.service", "is-node-ready", timeout_s=5))
+AGENT = Start("k3s-agent.service", "us-0001", "v1.36.3", timeout_s=5)
+START = Change("k3s", "start", AGENT)
 
 
 @pytest.fixture(autouse=True)
@@ -132,13 +134,29 @@ def test_a_start_is_not_blocking_and_ends_when_the_server_calls_it_ready() -> No
             ("ActiveState", Done(0, "active\n", "")),
         ]
     )
-    server = FakeRemote("centre")
+    server = ready()
 
     carry_out(host, server, START)
 
     assert host.said("restart --no-block k3s-agent.service")
     assert host.said("--after-cursor 's=1'")
-    assert server.scripts == ["is-node-ready"]
+    assert server.scripts == [nodes.SCRIPT]
+
+
+def ready(said: str = "True us-0001 v1.36.3+k3s1") -> FakeRemote:
+    return FakeRemote("centre", [("get nodes", Done(0, f"{said}\n", ""))])
+
+
+@pytest.mark.parametrize(
+    "said", ["", "False us-0001 v1.36.3+k3s1", "True jp-0001 v1.36.3+k3s1", "True us-0001 v1.35.9"]
+)
+def test_a_start_waits_for_its_own_node_at_its_own_version(said: str) -> None:
+    host = FakeRemote(answers=[("ActiveState", Done(0, "active\n", ""))])
+    start = replace(START, action=replace(AGENT, timeout_s=0.2))
+
+    failure, _ = fail(host, ready(said), start)
+
+    assert failure.why.name == "not-ready"
 
 
 def waiting(journal: str) -> FakeRemote:
@@ -189,7 +207,7 @@ def test_the_server_tells_an_expired_token_from_a_wrong_one(listed: str, cause: 
 def test_what_stands_between_agent_and_server_is_found_by_trying(tried: str, cause: str) -> None:
     host = waiting('Get "https://127.0.0.1:6444/cacerts": EOF')
     host.answers.insert(0, ("/dev/tcp/192.0.2.1/6443", Done(0, tried, "")))
-    start = Change("k3s", "start", Start("k3s-agent.service", "is-node-ready", timeout_s=0.5))
+    start = replace(START, action=replace(AGENT, timeout_s=0.5))
 
     failure, _ = fail(host, FakeRemote("centre"), start)
 
@@ -201,7 +219,7 @@ def test_a_passing_trouble_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> Non
     states = iter(["activating\n401 Unauthorized", "activating\nall well", "active\n"])
     host = FakeRemote(answers=[("ActiveState", lambda: Done(0, next(states), ""))])
 
-    work = carry_out(host, FakeRemote("centre"), START)
+    work = carry_out(host, ready(), START)
 
     assert work.changed == ["k3s: start"]
 

@@ -1,4 +1,4 @@
-"""The plan of a fleet is the same work for each host; seconds are measured by `make bench-fleet`."""
+"""Planning a fleet is the same work for each host; `make bench-fleet` tells the seconds."""
 
 from pathlib import Path
 from unittest.mock import Mock

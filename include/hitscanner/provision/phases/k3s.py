@@ -40,7 +40,8 @@ def plan(desired: Desired, facts: Facts) -> Iterator[Change]:
     if is_joining or not is_on or not is_same:
         says = f"{'restart' if found and found.active == 'active' else 'start'} {desired.unit}"
         record = (desired.unit, fingerprint)
-        yield Change("k3s", says, Start(desired.unit, ready(desired)), record=record)
+        start = Start(desired.unit, desired.name, desired.k3s_version.partition("+")[0])
+        yield Change("k3s", says, start, record=record)
 
 
 def is_joined(desired: Desired, facts: Facts) -> bool:
@@ -51,14 +52,6 @@ def is_joined(desired: Desired, facts: Facts) -> bool:
     """
     is_known = desired.cluster.node(desired.name) is not None
     return is_known and facts.has_client_certificate and watched.JOIN_TOKEN in facts.files
-
-
-def ready(desired: Desired) -> str:
-    """Give the script for the server that exits 0 when the host's node is Ready at its version."""
-    path = "{.status.conditions[?(@.type=='Ready')].status} {.status.nodeInfo.kubeletVersion}"
-    said = f'{KUBECTL} get node {desired.name} --output jsonpath="{path}" 2>/dev/null'
-    kubelet = desired.k3s_version.partition("+")[0]
-    return f'case "$({said})" in "True {kubelet}"*) exit 0 ;; esac; exit 1'
 
 
 def extra_files(desired: Desired) -> list[str]:
