@@ -78,9 +78,10 @@ def remove_agent() -> None:
 
         preflight(host=host) >> remove(host=host)
 
-    @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS, multiple_outputs=False)
+    # A dry run skips what would change something; its summary is not to be skipped with it.
+    @task(trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     @verdicts
-    def summarise(hosts: list[str]) -> list[dict[str, Any]]:
+    def summarise(hosts: list[str] | None) -> list[dict[str, Any]]:
         """Log one line a host; red if one of them is."""
         return conclude(collect(hosts, STEPS))
 

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from hitscanner.domain.fleet_params import HostsParams, parse_fleet_params
 from hitscanner.fleet.rows import CLUSTER, Row, sentence, summary
-from hitscanner_airflow.bridge import asked
+from hitscanner_airflow.bridge import ConsequenceError, asked
 
 __all__ = ["CLUSTER", "HOST", "PARALLEL", "collect", "conclude", "leave", "params_of", "unless_dry"]
 
@@ -65,8 +65,15 @@ def leave(row: Row) -> dict[str, Any]:
     raise kind(sentence(row))
 
 
-def collect(hosts: Sequence[str], task_ids: Sequence[str]) -> list[Row]:
-    """Join what the tasks of each host left, in the order of *task_ids*; nobody is left out."""
+def collect(hosts: Sequence[str] | None, task_ids: Sequence[str]) -> list[Row]:
+    """
+    Join what the tasks of each host left, in the order of *task_ids*; nobody is left out.
+
+    Raises:
+        ConsequenceError: when the task that names the hosts failed.
+    """
+    if hosts is None:
+        raise ConsequenceError("no hosts were chosen; the log of choose_hosts says why")
     ti = get_current_context()["ti"]
     left = ti.xcom_pull(task_ids=list(task_ids), key=ROW) or []
     return join(hosts, [Row.from_json(row) for row in left if row])

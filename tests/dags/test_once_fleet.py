@@ -23,6 +23,7 @@ def test_a_join_without_parameters_shows_the_plan_and_changes_nothing(runs):
     assert run["state"] == "success"
     assert states(run, "one_host.preflight") == dict.fromkeys(HOSTS, "success")
     assert states(run, "one_host.join") == dict.fromkeys(HOSTS, "skipped")
+    assert states(run, "summarise") == {"": "success"}
     assert {call.split()[0] for call in runs["join_dry"]["calls"]} == {"plan"}
 
 
@@ -69,6 +70,7 @@ def test_a_wrong_name_or_key_ends_the_run_before_any_host(runs, scenario, words)
 
     assert run["error"].startswith(words)
     assert run["state"] == "failed"
+    assert states(run, "summarise").keys() == {""}
     assert runs[scenario]["calls"] == []
 
 
