@@ -400,11 +400,13 @@ down_command() {
         esac
     done
     [ -x "$VENV/bin/hitscanner" ] || return 0
-    "$VENV/bin/hitscanner" down ${DRY_RUN:+--dry-run}
+    status=0
+    "$VENV/bin/hitscanner" down ${DRY_RUN:+--dry-run} || status=$?
     # Unless told which, both homes that the others use.
     if [ -z "${HITSCANNER_HOME:-}" ] && [ -d "$HERE/.hitscanner/cluster" ]; then
-        HITSCANNER_HOME=$HERE/.hitscanner/cluster "$VENV/bin/hitscanner" down ${DRY_RUN:+--dry-run}
+        HITSCANNER_HOME=$HERE/.hitscanner/cluster "$VENV/bin/hitscanner" down ${DRY_RUN:+--dry-run} || status=$?
     fi
+    return $status
 }
 
 main "$@" || exit $?

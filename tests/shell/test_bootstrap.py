@@ -146,3 +146,22 @@ def test_images_and_airflow_are_steps_only_where_there_is_a_registry(tmp_path):
         assert with_one.returncode == 0
         assert "would run:" in with_one.stderr
         assert step in with_one.stderr
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_down_ends_as_what_it_calls_ends(tmp_path: Path, status: int):
+    (tmp_path / "bootstrap.sh").write_bytes((REPOSITORY / "bootstrap.sh").read_bytes())
+    program = tmp_path / ".venv/bin/hitscanner"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\nexit {status}\n")
+    program.chmod(0o755)
+
+    ended = subprocess.run(
+        ["sh", str(tmp_path / "bootstrap.sh"), "down"],
+        env={**os.environ, "HITSCANNER_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (status, "")
