@@ -150,7 +150,8 @@ def test_images_and_airflow_are_steps_only_where_there_is_a_registry(tmp_path):
 
 @pytest.mark.parametrize("status", [0, 1, 3])
 def test_down_ends_as_what_it_calls_ends(tmp_path: Path, status: int):
-    (tmp_path / "bootstrap.sh").write_bytes((REPOSITORY / "bootstrap.sh").read_bytes())
+    for name in ("bootstrap.sh", "versions.env"):
+        (tmp_path / name).write_bytes((REPOSITORY / name).read_bytes())
     program = tmp_path / ".venv/bin/hitscanner"
     program.parent.mkdir(parents=True)
     program.write_text(f"#!/bin/sh\nexit {status}\n")
