@@ -6,13 +6,16 @@ import pytest
 
 from hitscanner.domain.inventory import parse_inventory
 from hitscanner.domain.node_labels import labels_of
-from tests.cluster import faults, secrets
+from tests.cluster import faults, kubernetes, secrets
 from tests.cluster.console import Console
 
 pytestmark = [pytest.mark.cluster, pytest.mark.root, pytest.mark.timeout(1800)]
 
 HOSTS = ["us-0001", "jp-0001", "de-0001"]
 WET = {"hosts": HOSTS, "dry_run": False}
+
+LONGEST_JOIN_S = 60.0
+"""Of one host while others join beside it."""
 
 FOOTPRINT = """
 find /etc/rancher /etc/systemd/system/k3s* /etc/hitscanner /usr/local/bin /etc/sysctl.d \
@@ -32,7 +35,9 @@ def server(console: Console) -> Console:
 
 @pytest.fixture(scope="module")
 def airflow(server: Console) -> Console:
-    """Airflow at the centre."""
+    """Airflow at the centre, and three bare hosts."""
+    code, rows = server.fleet("remove", *HOSTS)
+    assert code == 0, rows
     server.start_airflow()
     return server
 
@@ -63,7 +68,8 @@ def test_a_dry_join_logs_the_plan_and_leaves_the_hosts_as_they_are(airflow):
     run = airflow.trigger("join_agent", {"hosts": HOSTS})
 
     assert run.state == "success"
-    assert {row["state"] for row in run.rows.values()} <= {"planned", "unchanged"}
+    assert {host: row["state"] for host, row in run.rows.items()} == dict.fromkeys(HOSTS, "planned")
+    assert all("k3s: start k3s-agent.service" in row["changed"] for row in run.rows.values())
     assert before == [host.run(FOOTPRINT) for host in airflow.lab.vantage_points]
 
 
@@ -73,8 +79,10 @@ def test_three_hosts_join_get_ready_and_labelled_and_nobody_sees_a_secret(airflo
         run = airflow.trigger("join_agent", WET)
 
     assert run.state == "success", run.rows
-    assert sorted(run.rows) == sorted(HOSTS)
-    print({host: row["duration_s"] for host, row in run.rows.items()})
+    assert {host: row["state"] for host, row in run.rows.items()} == dict.fromkeys(HOSTS, "changed")
+    durations = {host: row["duration_s"] for host, row in run.rows.items()}
+    assert max(durations.values()) <= LONGEST_JOIN_S, durations
+    assert kubernetes.tokens(airflow.lab) == []
     inventory = parse_inventory((airflow.lab.home / "inventory.toml").read_text(), "lab")
     nodes = airflow.nodes()
     for host in HOSTS:
@@ -143,6 +151,26 @@ def test_check_fleet_is_green_on_a_healthy_fleet(fleet):
 
     assert run.state == "success", run.rows
     assert sorted(run.rows) == sorted([*HOSTS, "server", "(cluster)"])
+
+
+def test_check_fleet_is_red_and_names_each_host_with_its_own_fault(fleet):
+    lab = fleet.lab
+    config = "/etc/rancher/k3s/config.yaml"
+    with faults.clock_off(lab.host("us-0001"), 301):
+        lab.host("jp-0001").run(f"cp -p {config} /root/kept && echo '#' >> {config}")
+        lab.server.run("k3s kubectl cordon de-0001")
+        try:
+            run = fleet.trigger("check_fleet", {"hosts": [*HOSTS, "server"]})
+        finally:
+            lab.host("jp-0001").run(f"cp -p /root/kept {config} && rm /root/kept")
+            lab.server.run("k3s kubectl uncordon de-0001")
+
+    assert run.state == "failed"
+    found = {host: row["cause"].split(", ") for host, row in run.rows.items()}
+    assert found["server"] == found["(cluster)"] == [""], found
+    for host, cause in (("us-0001", "clock-skew"), ("jp-0001", "drift"), ("de-0001", "cordoned")):
+        assert cause in found[host], found
+        assert run.rows[host]["remedy"]
 
 
 def test_the_server_is_not_taken_down_under_its_hosts(fleet):

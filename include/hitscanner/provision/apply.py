@@ -132,11 +132,12 @@ async def _start(work: Work, action: Start) -> None:
     """
     Restart without blocking and watch: state, journal, and the server's word.
 
-    `systemctl restart` itself would wait for ever where a token is bad (Type=notify).
+    `systemctl restart` itself would wait for ever where a token is bad (Type=notify); `enable` has
+    systemd read its files again, enabled before or not (systemctl(1)).
     """
     journal = await Journal.at_end(work.remote, action.unit)
     begin = (
-        f"set -e\nsystemctl daemon-reload\nsystemctl enable --quiet {action.unit}\n"
+        f"set -e\nsystemctl enable --quiet {action.unit}\n"
         f"systemctl reset-failed {action.unit} 2>/dev/null || true\n"
         f"systemctl restart --no-block {action.unit}"
     )

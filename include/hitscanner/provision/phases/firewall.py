@@ -89,7 +89,7 @@ def _nftables(desired: Desired, facts: Facts) -> Iterator[Change]:
     is_on = found is not None and found.active == "active" and facts.firewall_lines > 0
     if not is_on or facts.applied.get("firewall") != digest(text, unit):
         name = watched.FIREWALL_UNIT
-        script = f"systemctl daemon-reload && systemctl enable {name} && systemctl restart {name}"
+        script = f"systemctl enable {name} && systemctl restart {name}"  # enable reloads as well
         yield Change(
             "firewall",
             "load the table inet hitscanner",
