@@ -63,6 +63,7 @@ SCANNER = Tree(
         'echo "nobody:x:65534:65534::/:/bin/false" >> "$1"/etc/passwd',
         'echo "nogroup:x:65534:" > "$1"/etc/group',
         'cd "$1" && rm -rf usr/share/locale usr/share/doc usr/share/man var/lib/apt var/cache',
+        'cd "$1" && rm -rf usr/lib/*/gconv usr/lib/python3*/pydoc_data usr/lib/python3*/test',
     ),
 )
 """What a probe pod needs, and little more: every host imports it."""

@@ -26,6 +26,9 @@ from hitscanner.infra.remote import (
 from hitscanner.infra.shell import GRACE_S, Raw, ShellRemote, chunks, command, timed_out
 from hitscanner.infra.ssh_errors import translate
 
+asyncssh.set_log_level("WARNING")
+"""Else each script stands in the log of a task, pages long; our own lines say what is done."""
+
 Host = Server | VantagePoint | Bastion
 
 CIPHERS = (

@@ -17,6 +17,9 @@ from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, St
 from hitscanner.provision.nodes import Nodes
 
 POLL_S = 1.0
+SLOWEST_POLL_S = 3.0
+"""A look at journal and unit costs the host 20 to 30 ms: what takes long is looked at less."""
+
 CERTAIN_AFTER_S = 8.0
 """How long a final cause must be the latest word of a journal before we believe it."""
 
@@ -164,7 +167,8 @@ async def _watch(work: Work, action: Start, journal: Journal) -> None:
             # Said once it may pass; said again and again it does not.
             if heard[0].is_final and time.monotonic() - first > CERTAIN_AFTER_S:
                 break
-        await asyncio.sleep(POLL_S)
+        waited_s = time.monotonic() - begun
+        await asyncio.sleep(min(POLL_S * (1 + waited_s / 10), SLOWEST_POLL_S))
     cause, line = await _conclude(work, journal)
     if work.token_ids:  # a join that failed would knock at the server for ever with a dead token
         await work.remote.run(f"systemctl disable --quiet {action.unit}")

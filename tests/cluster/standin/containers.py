@@ -29,7 +29,10 @@ def start(layout: Layout, given: dict[str, Any], children: Children) -> None:
     log.info(f"Logging containerd to {log_file}")
     children.start("containerd", f"--config={folder / 'config.toml'}", log_file=log_file)
     log.info("Waiting for containerd startup")
-    while subprocess.run([*_CTR, "version"], capture_output=True, check=False).returncode:
+    while not (
+        Path(SOCKET).exists()
+        and subprocess.run([*_CTR, "version"], capture_output=True, check=False).returncode == 0
+    ):
         children.check()
         time.sleep(0.2)
     log.info("containerd is now running")
