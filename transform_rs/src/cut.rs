@@ -1,17 +1,19 @@
 //! Cut inputs into batches of whole records, find the way again after damage, follow the tables.
 
+mod made;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use crate::batch::{Batch, Cut, CycleSeen, Damage, RecordAt, Span};
 use crate::error::Result;
 use crate::folder::source::Folder;
-use crate::input::{Input, Seen};
-use crate::lines;
-use crate::lines::source::{Lines, Taken};
+use crate::input::Input;
+use crate::lines::source::Lines;
 use crate::walk::{self, HEADER, Step};
 use crate::warts::kind::Kind;
-use crate::warts::tables::{Cycle, Entry, List, Tables};
+use crate::warts::tables::{Entry, Tables};
 
 /// Bytes of records per batch: about 190,000 replies, which make one row group of Parquet.
 pub const BATCH_BYTES: usize = 8 << 20;
@@ -21,118 +23,6 @@ pub const SMALL_BATCH_BYTES: usize = 256 << 10;
 
 /// Bad lines that end a batch: a file may hold nothing else.
 const DAMAGE_PER_BATCH: usize = 1000;
-
-/// A whole record in a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordAt {
-    /// Position of its header in [`Batch::bytes`].
-    pub start: u32,
-    /// Length of its body, bytes.
-    pub len: u32,
-    /// Its type.
-    pub kind: Kind,
-}
-
-/// Records of one segment of one input.
-#[derive(Debug, Clone)]
-pub struct Span {
-    /// Number of the input, from 0.
-    pub input: usize,
-    /// File offset of the batch's byte 0 (below zero if the input begins inside the batch).
-    pub base: i64,
-    /// Index after the span's last record in [`Batch::records`].
-    pub end: usize,
-    /// What the records refer to.
-    pub tables: Arc<Tables>,
-    /// For records made of something else (JSON lines, tables): where in [`Batch::bytes`] a record
-    /// starts, and the offset of what it was made of. Empty for warts.
-    pub origins: Vec<(u32, u64)>,
-}
-
-impl Span {
-    /// Offset in the unpacked input of a record of this span.
-    pub fn offset_of(&self, record: RecordAt) -> u64 {
-        let known = self.origins.partition_point(|(start, _)| *start <= record.start);
-        match known.checked_sub(1).and_then(|i| self.origins.get(i)) {
-            Some((_, offset)) => *offset,
-            None => (self.base + i64::from(record.start)) as u64,
-        }
-    }
-}
-
-/// Bytes of an input that are no usable record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// Number of the input, from 0.
-    pub input: usize,
-    /// Offset in the unpacked input.
-    pub at: u64,
-    /// How many bytes are lost.
-    pub len: u64,
-    /// The record's type, if a header was readable.
-    pub kind: Option<Kind>,
-    /// What is wrong.
-    pub reason: String,
-}
-
-/// Records to work on together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// The records' bytes, with headers.
-    pub bytes: Vec<u8>,
-    /// Whole records, in file order.
-    pub records: Vec<RecordAt>,
-    /// Spans, in order; they cover all records.
-    pub spans: Vec<Span>,
-    /// Damage found while cutting.
-    pub damage: Vec<Damage>,
-    /// Number of the first trace record among all inputs' trace records, from 0.
-    pub first_trace: u64,
-}
-
-impl Batch {
-    /// The body of a record.
-    pub fn body(&self, record: RecordAt) -> &[u8] {
-        let start = record.start as usize + HEADER;
-        &self.bytes[start..start + record.len as usize]
-    }
-
-    /// Records with their span, in file order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Span, RecordAt)> {
-        let mut begin = 0;
-        self.spans.iter().flat_map(move |span| {
-            let records = &self.records[begin..span.end];
-            begin = span.end;
-            records.iter().map(move |record| (span, *record))
-        })
-    }
-}
-
-/// A cycle as a segment left it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CycleSeen {
-    /// Number of the input, from 0.
-    pub input: usize,
-    /// Number of the segment in its input, from 0.
-    pub segment: usize,
-    /// The cycle.
-    pub cycle: Cycle,
-    /// Its list, if the segment defines it.
-    pub list: Option<List>,
-}
-
-/// What cutting learnt about all inputs.
-#[derive(Debug, Default)]
-pub struct Cut {
-    /// Inputs read.
-    pub inputs: Vec<Seen>,
-    /// Unpacked bytes.
-    pub bytes: u64,
-    /// Segments: files as they were written; more than inputs if some were joined.
-    pub segments: usize,
-    /// Cycles, in order of appearance.
-    pub cycles: Vec<CycleSeen>,
-}
 
 /// Where records come from.
 enum Source {
@@ -396,80 +286,5 @@ impl Cutter {
             None => {}
         }
         self.input += 1;
-    }
-
-    /// Must records be made of what the current input holds? JSON lines are told by their first
-    /// bytes, which then leave `bytes`.
-    fn is_made(&mut self, bytes: &mut Vec<u8>, at: usize) -> bool {
-        if self.offset == 0 && lines::is_json(&bytes[at..]) {
-            self.current = match self.current.take() {
-                Some(Source::Warts(input)) => {
-                    let head = bytes.split_off(at);
-                    let lines = Lines::new(input, head, self.ended, self.broken.take());
-                    Some(Source::Lines(Box::new(lines)))
-                }
-                other => other,
-            };
-        }
-        matches!(self.current, Some(Source::Lines(_) | Source::Folder(_)))
-    }
-
-    /// Append records made of rows until the batch is full; closes the input at its end.
-    fn take_rows(&mut self, batch: &mut Batch) -> Result<()> {
-        while let Some(Source::Folder(folder)) = &mut self.current {
-            let start = batch.bytes.len();
-            if start >= self.batch_bytes {
-                break;
-            }
-            match folder.next(&mut batch.bytes)? {
-                Some(origin) => {
-                    self.cut.bytes += (batch.bytes.len() - start) as u64;
-                    self.take_made(batch, start, origin);
-                }
-                None => self.close_input(batch, 0),
-            }
-        }
-        Ok(())
-    }
-
-    /// Append records made of lines until the batch is full; closes the input at its end.
-    fn take_lines(&mut self, batch: &mut Batch) -> Result<()> {
-        while let Some(Source::Lines(lines)) = &mut self.current {
-            let start = batch.bytes.len();
-            if start >= self.batch_bytes || batch.damage.len() >= DAMAGE_PER_BATCH {
-                break;
-            }
-            let taken = lines.next(&mut batch.bytes, &mut self.cut.bytes)?;
-            let (origin, is_end) = match taken {
-                Taken::Records(at) => (at, false),
-                Taken::End => (lines.offset(), true),
-                Taken::Bad(error) => {
-                    let (input, kind, reason) = (self.input, error.kind, error.to_string());
-                    let (at, len) = (error.at, error.len);
-                    batch.damage.push(Damage { input, at, len, kind, reason });
-                    (error.at, false)
-                }
-            };
-            let broken = is_end.then(|| lines.broken()).flatten();
-            self.take_made(batch, start, origin);
-            if is_end {
-                let input = self.input;
-                let told =
-                    broken.map(|reason| Damage { input, at: origin, len: 0, kind: None, reason });
-                batch.damage.extend(told);
-                self.close_input(batch, 0);
-            }
-        }
-        Ok(())
-    }
-
-    /// Note the records from `start` on, which were made of what lies at `origin`.
-    fn take_made(&mut self, batch: &mut Batch, mut start: usize, origin: u64) {
-        while let Step::Record { len, kind, end } = walk::step(&batch.bytes, start, true) {
-            let record = RecordAt { start: start as u32, len: len as u32, kind };
-            self.take_record(batch, record, 0);
-            self.origins.push((record.start, origin));
-            start = end;
-        }
     }
 }

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod addresses;
+pub mod batch;
 pub mod cli;
 pub mod convert;
 pub mod cut;

@@ -4,6 +4,7 @@
 
 use super::addr::{Addr, AddrTable};
 use super::cursor::{Cursor, Decoded, Fault, Timeval};
+use super::other::Common;
 
 /// A lookup.
 #[derive(Debug, Default, Clone)]
@@ -103,10 +104,11 @@ impl<'a> Host<'a> {
         let mut from = Cursor::new(body);
         let mut table = AddrTable::default();
         let mut p = from.params()?;
+        let Common { list_id, cycle_id, user_id } = Common::read(&mut p)?;
         let mut record = Self {
-            list_id: p.get(1, Cursor::u32)?.unwrap_or(0),
-            cycle_id: p.get(2, Cursor::u32)?.unwrap_or(0),
-            user_id: p.get(3, Cursor::u32)?.unwrap_or(0),
+            list_id,
+            cycle_id,
+            user_id: user_id.unwrap_or(0),
             src: p.get(4, |c| c.addr(&mut table))?,
             dst: p.get(5, |c| c.addr(&mut table))?,
             start: p.get(6, Cursor::timeval)?,

@@ -6,6 +6,7 @@
 
 use super::addr::{Addr, AddrTable};
 use super::cursor::{Cursor, Decoded, Fault, Timeval};
+use super::other::Common;
 
 /// A question for the link-layer address of a neighbour.
 #[derive(Debug, Default, Clone)]
@@ -60,10 +61,11 @@ impl<'a> Neighbourdisc<'a> {
         let mut from = Cursor::new(body);
         let mut table = AddrTable::default();
         let mut p = from.params()?;
+        let Common { list_id, cycle_id, user_id } = Common::read(&mut p)?;
         let mut record = Self {
-            list_id: p.get(1, Cursor::u32)?.unwrap_or(0),
-            cycle_id: p.get(2, Cursor::u32)?.unwrap_or(0),
-            user_id: p.get(3, Cursor::u32)?.unwrap_or(0),
+            list_id,
+            cycle_id,
+            user_id: user_id.unwrap_or(0),
             ifname: p.get(4, Cursor::string)?,
             start: p.get(5, Cursor::timeval)?,
             method: p.get(6, Cursor::u8)?.unwrap_or(0),

@@ -2,7 +2,7 @@
 //!
 //! Observed: flag 1 is the list, flag 2 the cycle, flag 3 the user's number, in every type.
 
-use super::cursor::{Cursor, Decoded};
+use super::cursor::{Cursor, Decoded, Params};
 
 /// What is known of such a record.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,14 @@ impl Common {
     /// # Errors
     /// A [`super::cursor::Fault`] if the record contradicts itself.
     pub fn decode(body: &[u8]) -> Decoded<Self> {
-        let mut p = Cursor::new(body).params()?;
+        Self::read(&mut Cursor::new(body).params()?)
+    }
+
+    /// Read the first three parameters.
+    ///
+    /// # Errors
+    /// As [`Common::decode`].
+    pub fn read(p: &mut Params<'_>) -> Decoded<Self> {
         Ok(Self {
             list_id: p.get(1, Cursor::u32)?.unwrap_or(0),
             cycle_id: p.get(2, Cursor::u32)?.unwrap_or(0),

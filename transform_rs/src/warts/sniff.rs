@@ -4,6 +4,7 @@
 
 use super::addr::{Addr, AddrTable};
 use super::cursor::{Cursor, Decoded, Fault, Timeval};
+use super::other::Common;
 
 /// Packets with one ICMP id, captured on one interface.
 #[derive(Debug, Default, Clone)]
@@ -40,10 +41,11 @@ impl<'a> Sniff<'a> {
     pub fn decode(body: &'a [u8]) -> Decoded<Self> {
         let mut from = Cursor::new(body);
         let mut p = from.params()?;
+        let Common { list_id, cycle_id, user_id } = Common::read(&mut p)?;
         let mut record = Self {
-            list_id: p.get(1, Cursor::u32)?.unwrap_or(0),
-            cycle_id: p.get(2, Cursor::u32)?.unwrap_or(0),
-            user_id: p.get(3, Cursor::u32)?.unwrap_or(0),
+            list_id,
+            cycle_id,
+            user_id: user_id.unwrap_or(0),
             src: p.get(4, |c| c.addr(&mut AddrTable::default()))?,
             start: p.get(5, Cursor::timeval)?,
             finish: p.get(6, Cursor::timeval)?,

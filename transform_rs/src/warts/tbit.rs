@@ -5,6 +5,7 @@
 
 use super::addr::{Addr, AddrTable};
 use super::cursor::{Cursor, Decoded, Fault, Params, Timeval};
+use super::other::Common;
 
 /// A test of how a host's TCP behaves.
 #[derive(Debug, Default, Clone)]
@@ -125,10 +126,11 @@ impl<'a> Tbit<'a> {
     }
 
     fn params(mut p: Params<'a>, table: &mut AddrTable) -> Decoded<(Self, u32)> {
+        let Common { list_id, cycle_id, user_id } = Common::read(&mut p)?;
         let mut record = Self {
-            list_id: p.get(1, Cursor::u32)?.unwrap_or(0),
-            cycle_id: p.get(2, Cursor::u32)?.unwrap_or(0),
-            user_id: p.get(3, Cursor::u32)?.unwrap_or(0),
+            list_id,
+            cycle_id,
+            user_id: user_id.unwrap_or(0),
             src: p.get(4, |c| c.addr(table))?,
             dst: p.get(5, |c| c.addr(table))?,
             sport: p.get(6, Cursor::u16)?.unwrap_or(0),
