@@ -43,29 +43,28 @@ pub fn visit(batch: &Batch, visitor: &mut impl Visitor) -> Tally {
     let mut tally = Tally::of(batch);
     let mut trace = Trace::default();
     let mut trace_id = batch.first_trace;
+    let mut traces = [0; 256];
     for (span, record) in batch.iter() {
         let body = batch.body(record);
         let place = Place { record, span, trace_id };
         trace_id += u64::from(record.kind == Kind::TRACE);
         let outcome = match record.kind {
             Kind::TRACE => trace.decode(body, &span.tables).map(|()| {
-                count_trace(&mut tally, &trace);
+                traces[usize::from(trace.stop_reason.unwrap_or(0))] += 1;
+                tally.replies += trace.path_hops().len() as u64;
                 visitor.trace(place, &trace);
                 true
             }),
             _ => visitor.other(place, body),
         };
         match outcome {
+            Ok(true) if record.kind == Kind::TRACE => {}
             Ok(true) => tally.note(record.kind),
             Ok(false) if record.kind <= Kind::ADDRESS => tally.note(record.kind),
             Ok(false) => tally.note_skipped(record.kind),
             Err(fault) => tally.note_fault(span, record, fault),
         }
     }
+    tally.note_traces(&traces);
     tally
-}
-
-fn count_trace(tally: &mut Tally, trace: &Trace<'_>) {
-    *tally.stop_reasons.entry(trace.stop_reason.unwrap_or(0)).or_default() += 1;
-    tally.replies += trace.path_hops().len() as u64;
 }

@@ -50,6 +50,17 @@ impl Tally {
         *self.records.entry(kind).or_default() += 1;
     }
 
+    /// Count good traces, given by stop reason.
+    pub fn note_traces(&mut self, by_reason: &[u64; 256]) {
+        let sum: u64 = by_reason.iter().sum();
+        if sum > 0 {
+            *self.records.entry(Kind::TRACE).or_default() += sum;
+        }
+        for (reason, count) in (0..=u8::MAX).zip(by_reason).filter(|(_, count)| **count > 0) {
+            *self.stop_reasons.entry(reason).or_default() += count;
+        }
+    }
+
     /// Count a good record that the output has no place for.
     pub fn note_skipped(&mut self, kind: Kind) {
         self.note(kind);

@@ -43,7 +43,7 @@ prop_compose! {
             delay_us,
             freq,
             ttl: flags.3,
-            vp,
+            vp: vp.into(),
             first_seen: times.0,
             last_seen: times.0 + times.1,
             loops_cut,
@@ -79,27 +79,33 @@ proptest! {
     fn a_table_reads_back_as_it_was_written(
         rows in prop::collection::vec(
             (any::<i32>(), prop::option::of(0_i32..3), prop::option::of(any::<i64>()),
-             prop::option::of("[a-c]{0,3}"), any::<bool>()),
-            1..300,
+             prop::option::of("[a-c]{0,3}"), any::<bool>(), prop::option::of(any::<u16>())),
+            1..700,
         ),
     ) {
-        static FIELDS: [Field; 5] = [
+        static FIELDS: [Field; 8] = [
             Field::required("wide", Type::I32),
             Field::optional("few", Type::I32),
             Field::optional("long", Type::I64),
             Field::optional("text", Type::Text),
             Field::required("flag", Type::Bool),
+            Field::optional("small", Type::U16),
+            Field::optional("no_number", Type::U8),
+            Field::optional("no_text", Type::Text),
         ];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.parquet");
         let mut table = Table::create(&path, &FIELDS, false).unwrap();
-        for (wide, few, long, text, flag) in &rows {
-            let [a, b, c, d, e] = table.columns() else { unreachable!() };
+        for (wide, few, long, text, flag, small) in &rows {
+            let [a, b, c, d, e, f, g, h] = table.columns() else { unreachable!() };
             Column::int(a, Some(*wide));
             b.int(*few);
             c.int(*long);
             d.text(text.as_ref().map(|text| text.as_bytes()));
             e.bool(Some(*flag));
+            f.int(*small);
+            g.int(None::<u8>);
+            h.text(None);
             table.end_row().unwrap();
         }
         table.publish(&[]).unwrap();
@@ -119,6 +125,12 @@ proptest! {
         prop_assert_eq!(expected, texts);
         let flags: Vec<_> = rows.iter().map(|row| Some(row.4)).collect();
         prop_assert_eq!(flags, reader.column(0, "flag").unwrap().bools());
+        let small: Vec<_> = rows.iter().map(|row| row.5.map(i64::from)).collect();
+        prop_assert_eq!(small, reader.column(0, "small").unwrap().ints());
+        let none = vec![None; rows.len()];
+        prop_assert_eq!(&none, &reader.column(0, "no_number").unwrap().ints());
+        let texts = reader.column(0, "no_text").unwrap().texts();
+        prop_assert!(texts.len() == rows.len() && texts.iter().all(Option::is_none));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod fields;
 pub mod check;
 pub mod jsonl;
 pub mod links;
+pub mod numbers;
 pub mod other_tables;
 pub mod probe_tables;
 pub mod reply_table;

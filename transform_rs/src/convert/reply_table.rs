@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use hashbrown::HashMap;
-
+use super::numbers::Numbers;
 use crate::error::Result;
 use crate::input::hex;
 use crate::parquet::column::{Column, Dictionary, Field, Type};
@@ -196,37 +195,6 @@ fn extras(hops: &[Hop<'_>], mpls: &mut Column, ext: &mut Column, names: &mut Col
             None => names.ids(None, 1),
         }
     }
-}
-
-/// Numbers of addresses in a column's dictionary; IPv4, the usual case, has a map of its own.
-#[derive(Default)]
-pub struct Numbers {
-    v4: HashMap<u32, u32, foldhash::fast::FixedState>,
-    other: HashMap<Addr, u32, foldhash::fast::FixedState>,
-}
-
-impl Numbers {
-    /// Forget all.
-    pub fn clear(&mut self) {
-        self.v4.clear();
-        self.other.clear();
-    }
-
-    /// The number of `addr` in `dictionary`, where it is put if it is new.
-    #[inline]
-    pub fn number(&mut self, addr: Addr, dictionary: &mut Dictionary) -> u32 {
-        match addr {
-            Addr::V4(bytes) => {
-                let slot = self.v4.entry(u32::from_be_bytes(bytes));
-                *slot.or_insert_with(|| append(addr, dictionary))
-            }
-            _ => *self.other.entry(addr).or_insert_with(|| append(addr, dictionary)),
-        }
-    }
-}
-
-fn append(addr: Addr, dictionary: &mut Dictionary) -> u32 {
-    dictionary.append_with(|out| addr.write_to(out))
 }
 
 /// MPLS stack as `label/exp/s/ttl`, top first, joined by blanks; other objects as `class/type:hex`.

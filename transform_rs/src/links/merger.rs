@@ -70,8 +70,8 @@ pub fn merge_sorted<I: Iterator<Item = Link>>(
 ) -> impl Iterator<Item = Result<Link>> + use<I> {
     let mut sorted =
         Sorted { heap: BinaryHeap::new(), runs, held, folder: folder.to_owned(), failed: None };
-    for source in 0..sorted.sources() {
-        sorted.pull(source);
+    if sorted.sources() > 1 {
+        (0..sorted.sources()).for_each(|source| sorted.pull(source));
     }
     sorted
 }
@@ -115,6 +115,11 @@ impl<I: Iterator<Item = Link>> Sorted<I> {
         self.runs.len() + self.held.len()
     }
 
+    fn fail(&self, source: std::io::Error) -> Error {
+        let path = self.folder.join("hs-transform.run").to_string_lossy().into_owned();
+        Error::Read { path, source }
+    }
+
     /// The next link of a source: the runs come first, then what memory holds.
     fn next_of(&mut self, source: usize) -> std::io::Result<Option<Link>> {
         match self.runs.get_mut(source) {
@@ -139,14 +144,13 @@ impl<I: Iterator<Item = Link>> Iterator for Sorted<I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(source) = self.failed.take() {
-            let path = self.folder.join("hs-transform.run").to_string_lossy().into_owned();
-            return Some(Err(Error::Read { path, source }));
+            return Some(Err(self.fail(source)));
+        }
+        if self.sources() == 1 {
+            return self.next_of(0).map_err(|source| self.fail(source)).transpose();
         }
         let Reverse(Head { key, source, mut link }) = self.heap.pop()?;
         self.pull(source);
-        if self.sources() == 1 {
-            return Some(Ok(link));
-        }
         while self.heap.peek().is_some_and(|Reverse(head)| head.key == key) {
             if let Some(Reverse(head)) = self.heap.pop() {
                 link.merge(&head.link);

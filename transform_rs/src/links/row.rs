@@ -1,5 +1,7 @@
 //! One link as it is published: §4.4 of the design, "link row".
 
+use std::sync::Arc;
+
 use crate::warts::addr::Addr;
 
 /// A link between neighbouring answers, over all observations.
@@ -24,7 +26,7 @@ pub struct Link {
     /// Least TTL at which `near` answered.
     pub ttl: u8,
     /// The vantage point that saw `ttl` (of several the smallest name); empty is unknown.
-    pub vp: Vec<u8>,
+    pub vp: Arc<[u8]>,
     /// Start of the first trace with the link, seconds since 1970.
     pub first_seen: u32,
     /// Start of the last trace with the link, seconds since 1970.
@@ -51,7 +53,7 @@ impl Link {
         self.freq = self.freq.saturating_add(other.freq);
         if (other.ttl, other.vp_rank()) < (self.ttl, self.vp_rank()) {
             self.ttl = other.ttl;
-            self.vp.clone_from(&other.vp);
+            self.vp = Arc::clone(&other.vp);
         }
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);

@@ -107,7 +107,7 @@ fn get(from: &mut impl Read) -> io::Result<Link> {
         delay_us: (known & 2 != 0).then_some(delay_us),
         freq,
         ttl,
-        vp,
+        vp: vp.into(),
         first_seen,
         last_seen,
         loops_cut: (known & 4 != 0).then_some(loops_cut),

@@ -10,9 +10,11 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 /// Shards; so many that each table stays small, so few that each has a cache line to write to.
-const SHARDS: usize = 64;
+const SHARDS: usize = 256;
 /// Things that wait in one shard at most.
-const MOST_WAITING: usize = 8192;
+const MOST_WAITING: usize = 1024;
+/// Sums that are at hand; a vantage point's first links come again with every trace.
+const RECENT: usize = 8192;
 
 /// What is summed.
 pub trait Keyed: Copy {
@@ -26,6 +28,8 @@ pub trait Keyed: Copy {
 /// Sums of things by key.
 #[derive(Debug)]
 pub struct Shards<T> {
+    /// Each at the place that its key's hash says; what comes to a taken place goes on to its shard.
+    recent: Vec<Option<T>>,
     shards: Vec<Shard<T>>,
     waiting: usize,
     len: usize,
@@ -44,10 +48,16 @@ fn hash<K: Hash>(key: K) -> u64 {
 impl<T: Keyed> Shards<T> {
     /// For `memory` bytes, of which an eighth at most is for things that wait.
     pub fn new(memory: usize) -> Self {
-        let waiting = memory / 8 / SHARDS / size_of::<T>();
+        let share = |part: usize| (memory / part / size_of::<T>()).max(1);
         let shard = || Shard { waiting: Vec::new(), table: HashTable::new() };
-        let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
-        Self { shards, waiting: waiting.clamp(64, MOST_WAITING), len: 0 }
+        // A power of two, so that few instructions tell the place of a hash.
+        let recent = share(64).min(RECENT).next_power_of_two();
+        Self {
+            recent: vec![None; recent],
+            shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
+            waiting: share(8 * SHARDS).min(MOST_WAITING),
+            len: 0,
+        }
     }
 
     /// Sums held, without what waits.
@@ -57,7 +67,22 @@ impl<T: Keyed> Shards<T> {
 
     /// Add `thing`; `merge` adds it to the sum of its key.
     #[inline]
-    pub fn add(&mut self, thing: T, merge: impl FnMut(&mut T, &T)) {
+    pub fn add(&mut self, thing: T, mut merge: impl FnMut(&mut T, &T)) {
+        let key = thing.key();
+        let last = self.recent.len() - 1;
+        let place = &mut self.recent[hash(key) as usize >> 40 & last];
+        match place {
+            Some(sum) if sum.key() == key => merge(sum, &thing),
+            _ => {
+                if let Some(other) = place.replace(thing) {
+                    self.pass_on(other, merge);
+                }
+            }
+        }
+    }
+
+    /// Put `thing` into its shard.
+    fn pass_on(&mut self, thing: T, merge: impl FnMut(&mut T, &T)) {
         // Neither the highest nor the lowest bits: the tables tell their entries apart by those.
         let shard = &mut self.shards[hash(thing.key()) as usize >> 32 & (SHARDS - 1)];
         shard.waiting.push(thing);
@@ -68,6 +93,11 @@ impl<T: Keyed> Shards<T> {
 
     /// Take all sums out, in no order.
     pub fn drain(&mut self, mut merge: impl FnMut(&mut T, &T)) -> Vec<T> {
+        for i in 0..self.recent.len() {
+            if let Some(thing) = self.recent[i].take() {
+                self.pass_on(thing, &mut merge);
+            }
+        }
         let mut all = Vec::with_capacity(self.len);
         for shard in &mut self.shards {
             shard.absorb(&mut merge);

@@ -1,6 +1,7 @@
 //! Links in memory, keyed by their addresses.
 
 use std::path::Path as FilePath;
+use std::sync::Arc;
 
 use super::path::{Path, Step};
 use super::row::Link;
@@ -41,7 +42,7 @@ const LINK_BYTES: usize = 160;
 pub struct Store {
     v4: Shards<Seen<u64>>,
     other: Shards<Seen<(Addr, Addr)>>,
-    vps: Vec<Vec<u8>>,
+    vps: Vec<Arc<[u8]>>,
     most: usize,
     runs: Vec<Run>,
 }
@@ -71,9 +72,9 @@ impl Store {
 
     /// Number the name of a vantage point; empty is unknown.
     pub fn vp(&mut self, name: &[u8]) -> u32 {
-        let known = self.vps.iter().position(|known| known == name);
+        let known = self.vps.iter().position(|known| **known == *name);
         known.unwrap_or_else(|| {
-            self.vps.push(name.to_vec());
+            self.vps.push(name.into());
             self.vps.len() - 1
         }) as u32
     }
@@ -171,7 +172,8 @@ fn observe<K>(key: K, (near, far): (&Step, &Step), is_cut: bool, observer: Obser
 }
 
 impl<K: Copy> Seen<K> {
-    fn merge(&mut self, other: &Self, vps: &[Vec<u8>]) {
+    #[inline]
+    fn merge(&mut self, other: &Self, vps: &[Arc<[u8]>]) {
         self.freq += other.freq;
         self.loops_cut = self.loops_cut.saturating_add(other.loops_cut);
         self.delay_us = self.delay_us.min(other.delay_us);
@@ -187,7 +189,7 @@ impl<K: Copy> Seen<K> {
         }
     }
 
-    fn into_link(self, near: Addr, far: Addr, vps: &[Vec<u8>]) -> Link {
+    fn into_link(self, near: Addr, far: Addr, vps: &[Arc<[u8]>]) -> Link {
         Link {
             near,
             far,
@@ -198,7 +200,7 @@ impl<K: Copy> Seen<K> {
             delay_us: Some(self.delay_us),
             freq: self.freq,
             ttl: self.ttl,
-            vp: vps[self.vp as usize].clone(),
+            vp: Arc::clone(&vps[self.vp as usize]),
             first_seen: self.first_seen,
             last_seen: self.last_seen,
             loops_cut: Some(u64::from(self.loops_cut)),
@@ -207,7 +209,7 @@ impl<K: Copy> Seen<K> {
 }
 
 /// Does name `a` come before name `b`? The unknown name comes last.
-fn is_before(a: u32, b: u32, vps: &[Vec<u8>]) -> bool {
+fn is_before(a: u32, b: u32, vps: &[Arc<[u8]>]) -> bool {
     if a == b {
         return false;
     }

@@ -83,7 +83,7 @@ pub fn read(reader: &TableReader, group: usize) -> Result<Vec<Link>, String> {
             delay_us: narrow(&delay_us, i),
             freq: narrow(&freq, i)?,
             ttl: narrow(&ttl, i)?,
-            vp: vp.get(i)?.as_ref().map(|vp| vp.data().to_vec()).unwrap_or_default(),
+            vp: vp.get(i)?.as_ref().map(|vp| vp.data().into()).unwrap_or_default(),
             first_seen: narrow(&first, i)?,
             last_seen: narrow(&last, i)?,
             loops_cut: narrow(&loops, i),

@@ -11,7 +11,11 @@ pub fn write(link: &Link, out: &mut Vec<u8>) {
     out.extend_from_slice(if link.is_dest { b" Y " } else { b" N " });
     let mut number = itoa::Buffer::new();
     let mut integer = |value: u64, out: &mut Vec<u8>| {
-        out.extend_from_slice(number.format(value).as_bytes());
+        // Most are counts of a few hops.
+        match u8::try_from(value) {
+            Ok(digit @ 0..10) => out.push(b'0' + digit),
+            _ => out.extend_from_slice(number.format(value).as_bytes()),
+        }
         out.push(b' ');
     };
     integer(u64::from(link.stars), out);
@@ -75,7 +79,7 @@ pub fn read(line: &str) -> Result<Link, &'static str> {
         delay_us: None,
         freq: number(next("freq")?).ok_or("freq")?,
         ttl: number(next("ttl")?).ok_or("ttl")?,
-        vp: Some(next("vp")?).filter(|vp| *vp != "-").unwrap_or("").as_bytes().to_vec(),
+        vp: Some(next("vp")?).filter(|vp| *vp != "-").unwrap_or("").as_bytes().into(),
         first_seen: number(next("first_seen")?).ok_or("first_seen")?,
         last_seen: number(next("last_seen")?).ok_or("last_seen")?,
         loops_cut: None,

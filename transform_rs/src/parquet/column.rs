@@ -1,10 +1,6 @@
 //! Columns in memory: values, and which rows have none.
 
-use std::hash::BuildHasher;
-use std::ops::Range;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+pub use super::dictionary::Dictionary;
 
 /// What a column holds, and how it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,98 +48,6 @@ impl Field {
     }
 }
 
-/// Distinct texts, numbered in order of appearance.
-#[derive(Debug, Default, Clone)]
-pub struct Dictionary {
-    /// Numbers, found by the hash of their text.
-    ids: HashTable<u32>,
-    /// The texts in PLAIN encoding: length, then bytes.
-    plain: Vec<u8>,
-    ends: Vec<u32>,
-    last: Range<usize>,
-    last_id: u32,
-}
-
-impl Dictionary {
-    /// The number of `text`.
-    pub fn intern(&mut self, text: &[u8]) -> u32 {
-        // Most columns say the same again and again.
-        if self.plain.get(self.last.clone()).is_some_and(|last| last == text && !text.is_empty()) {
-            return self.last_id;
-        }
-        let id = self.find_or_append(text);
-        let end = self.ends[id as usize] as usize;
-        (self.last_id, self.last) = (id, end - text.len()..end);
-        id
-    }
-
-    fn find_or_append(&mut self, text: &[u8]) -> u32 {
-        let (plain, ends) = (&self.plain, &self.ends);
-        let found = self.ids.find(hash(text), |id| text_at(plain, ends, *id) == text);
-        if let Some(id) = found {
-            return *id;
-        }
-        let id = self.append(text);
-        let (plain, ends) = (&self.plain, &self.ends);
-        self.ids.insert_unique(hash(text), id, |id| hash(text_at(plain, ends, *id)));
-        id
-    }
-
-    /// Number `text` without looking whether it has a number already.
-    pub fn append(&mut self, text: &[u8]) -> u32 {
-        self.append_with(|out| out.extend_from_slice(text))
-    }
-
-    /// Number the text that `write` appends, without looking whether it has a number already.
-    pub fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> u32 {
-        let start = self.plain.len();
-        self.plain.extend_from_slice(&[0; 4]);
-        write(&mut self.plain);
-        let len = self.plain.len() - start - 4;
-        self.plain[start..start + 4].copy_from_slice(&(len as u32).to_le_bytes());
-        self.ends.push(self.plain.len() as u32);
-        self.ends.len() as u32 - 1
-    }
-
-    /// How many texts there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Are there none?
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The texts in PLAIN encoding.
-    pub fn plain(&self) -> &[u8] {
-        &self.plain
-    }
-
-    /// The texts, in order of number.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(from, to)| &self.plain[from as usize + 4..*to as usize])
-    }
-
-    fn clear(&mut self) {
-        self.ids.clear();
-        self.plain.clear();
-        self.ends.clear();
-        self.last = 0..0;
-    }
-}
-
-fn hash(text: &[u8]) -> u64 {
-    FixedState::default().hash_one(text)
-}
-
-/// Text `id` of those in `plain` that end at `ends`.
-fn text_at<'p>(plain: &'p [u8], ends: &[u32], id: u32) -> &'p [u8] {
-    let start = (id as usize).checked_sub(1).map_or(0, |before| ends[before] as usize);
-    &plain[start + 4..ends[id as usize] as usize]
-}
-
 /// Values of a column; rows without one take no place.
 #[derive(Debug, Clone)]
 pub enum Values {
@@ -188,6 +92,11 @@ impl Presence {
             self.closed.push(self.open);
         }
         self.open = (is_there, count);
+    }
+
+    /// Has no row a value?
+    pub fn is_empty(&self) -> bool {
+        self.closed.is_empty() && !self.open.0
     }
 
     /// Runs of rows with and without value.
@@ -304,6 +213,24 @@ impl Column {
         fill(ids, &mut self.presence, ids_of);
     }
 
+    /// Append rows given as numbers: for texts their numbers in the dictionary, for truth values 0
+    /// and 1.
+    pub fn extend_cells(&mut self, cells: impl ExactSizeIterator<Item = Option<i64>> + Clone) {
+        let there = &mut self.presence;
+        if cells.clone().all(|cell| cell.is_none()) {
+            return there.push(false, cells.len() as u32);
+        }
+        match &mut self.values {
+            Values::U8(values) => fill(values, there, cells.map(|cell| cell.map(|v| v as u8))),
+            Values::U16(values) => fill(values, there, cells.map(|cell| cell.map(|v| v as u16))),
+            Values::I32(values) => fill(values, there, cells.map(|cell| cell.map(|v| v as i32))),
+            Values::I64(values) => fill(values, there, cells),
+            Values::Bool(values) => fill(values, there, cells.map(|cell| cell.map(|v| v != 0))),
+            Values::Text(ids, _) => fill(ids, there, cells.map(|cell| cell.map(|v| v as u32))),
+            Values::F64(_) => debug_assert!(false, "whole numbers for another column"),
+        }
+    }
+
     /// Append a row with a floating-point number, or without value.
     pub fn float(&mut self, value: Option<f64>) {
         self.presence.push(value.is_some(), 1);
@@ -346,6 +273,11 @@ impl Column {
             Values::Text(_, dictionary) => Some(dictionary),
             _ => None,
         }
+    }
+
+    /// Bytes of its distinct texts.
+    pub fn text_bytes(&self) -> usize {
+        if let Values::Text(_, dictionary) = &self.values { dictionary.plain().len() } else { 0 }
     }
 
     /// Append the rows of `other`, a column of the same type.

@@ -18,7 +18,8 @@ pub fn runs(runs: impl Iterator<Item = (bool, u32)>, out: &mut Vec<u8>) {
     }
 }
 
-fn varint(mut value: u64, out: &mut Vec<u8>) {
+/// Append `value`, 7 bits a byte, lowest first.
+pub fn varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;

@@ -2,9 +2,12 @@
 
 pub mod chunk;
 pub mod column;
+pub mod delta;
+pub mod dictionary;
 pub mod file;
 pub mod hybrid;
 pub mod numbered;
+pub mod pages;
 pub mod read;
 pub mod schema;
 pub mod table;

@@ -4,23 +4,16 @@
 //! columns costs more than all else (docs/adr/0010). Here the pages are put together from the
 //! numbers; headers, metadata and statistics stay the crate's.
 
-use std::cell::RefCell;
-
-use bytes::Bytes;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::column::page::{CompressedPage, Page, PageWriter};
-use parquet::column::writer::ColumnCloseResult;
+use parquet::basic::Encoding;
 use parquet::data_type::ByteArray;
-use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::errors::Result;
 use parquet::file::statistics::{Statistics, ValueStatistics};
-use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
-use zstd::bulk::Compressor;
 
 use super::chunk::Chunk;
 use super::column::{Column, Dictionary};
-use super::hybrid::{hybrid, is_constant, runs, width_of};
-use super::schema::{LEVEL, Plan};
+use super::hybrid::{hybrid, is_constant, width_of};
+use super::pages::{self, Encoded};
+use super::schema::Plan;
 
 /// The distinct values of a column.
 pub struct Distinct<'v> {
@@ -35,58 +28,53 @@ pub struct Distinct<'v> {
 /// Encode `values`, which `number` numbers, as the column with this index in `plan`.
 ///
 /// # Errors
-/// If compressing fails, which only lack of memory can cause.
+/// As [`pages::chunk`].
 pub fn encode<T: Copy + Eq>(
     (plan, index): (&Plan, usize),
     column: &Column,
-    distinct: &Distinct<'_>,
+    distinct: Distinct<'_>,
     values: &[T],
     number: impl Fn(T) -> u32,
 ) -> Result<Chunk> {
-    let description = plan.schema.column(index);
-    let mut sink = TrackedWrite::new(Vec::new());
-    let mut pages = SerializedPageWriter::new(&mut sink);
-    let first = pages.write_page(dictionary_page(distinct)?)?;
-    let mut raw = Vec::with_capacity(values.len() * 2 + 64);
-    if description.max_def_level() > 0 {
-        put_levels(column, &mut raw);
-    }
+    let mut raw = pages::start(plan, index, column, values.len() * 2);
     let width = width_of((distinct.count as u32).saturating_sub(1));
     raw.push(width as u8);
     hybrid(values, number, width, &mut raw);
-    let second = pages.write_page(data_page(column.rows(), &raw)?)?;
-    let (packed, raw) = (
-        first.compressed_size + second.compressed_size,
-        first.uncompressed_size + second.uncompressed_size,
-    );
-    let rows = column.rows() as u64;
-    let metadata = ColumnChunkMetaData::builder(description)
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL)?))
-        .set_encodings(vec![Encoding::PLAIN, Encoding::RLE, Encoding::RLE_DICTIONARY])
-        .set_num_values(rows as i64)
-        .set_total_compressed_size(packed as i64)
-        .set_total_uncompressed_size(raw as i64)
-        .set_dictionary_page_offset(Some(0))
-        .set_data_page_offset(second.offset as i64)
-        .set_statistics(distinct.statistics.clone())
-        .build()?;
-    let bytes: Bytes = sink.into_inner()?.into();
-    let closed = ColumnCloseResult {
-        bytes_written: bytes.len() as u64,
-        rows_written: rows,
-        metadata,
-        bloom_filter: None,
-        column_index: None,
-        offset_index: None,
+    let encoded = Encoded {
+        dictionary: Some((distinct.plain, distinct.count)),
+        raw,
+        encoding: Encoding::RLE_DICTIONARY,
+        statistics: distinct.statistics,
     };
-    Ok(Chunk { bytes, closed })
+    pages::chunk((plan, index), column, encoded)
 }
+
+/// Bounds longer than this, of whole records, would help no reader.
+const LONGEST_BOUND: usize = 128;
 
 /// Bounds of the texts of a dictionary.
 pub fn text_statistics(dictionary: &Dictionary, nulls: usize) -> Statistics {
-    let bound = |text: Option<&[u8]>| text.map(|text| ByteArray::from(text.to_vec()));
-    let (least, most) = (bound(dictionary.iter().min()), bound(dictionary.iter().max()));
+    let mut texts = dictionary.iter().map(|text| (prefix(text), text));
+    let first = texts.next();
+    let bounds = first.map(|first| {
+        texts.fold((first, first), |(least, most), text| (least.min(text), most.max(text)))
+    });
+    let bounds = bounds.map(|((_, least), (_, most))| (least, most));
+    let short = bounds.filter(|(least, most)| least.len().max(most.len()) <= LONGEST_BOUND);
+    let bound = |text: &[u8]| ByteArray::from(text.to_vec());
+    let (least, most) = short.map(|(least, most)| (bound(least), bound(most))).unzip();
     Statistics::ByteArray(ValueStatistics::new(least, most, None, Some(nulls as u64), false))
+}
+
+/// The first bytes of a text as a number that is sorted like the text: compared first, it mostly
+/// tells.
+fn prefix(text: &[u8]) -> u64 {
+    let mut padded = [0; 8];
+    match text.first_chunk() {
+        Some(head) => padded = *head,
+        None => padded[..text.len()].copy_from_slice(text),
+    }
+    u64::from_be_bytes(padded)
 }
 
 /// The distinct values of a whole-number column that has few.
@@ -134,21 +122,25 @@ impl FewInts {
         self.numbers[slot(value, self.least)]
     }
 
-    /// Bounds of values of 32 bits.
-    pub fn statistics_32(&self, nulls: usize) -> Statistics {
-        let (least, most) = (Some(self.least as i32), Some(self.most as i32));
-        Statistics::Int32(ValueStatistics::new(least, most, None, Some(nulls as u64), false))
-    }
-
-    /// Bounds of values of 64 bits.
-    pub fn statistics_64(&self, nulls: usize) -> Statistics {
-        let (least, most) = (Some(self.least), Some(self.most));
-        Statistics::Int64(ValueStatistics::new(least, most, None, Some(nulls as u64), false))
+    /// Their bounds, as the file stores values of `size` bytes.
+    pub fn statistics(&self, size: usize, nulls: usize) -> Statistics {
+        int_statistics(Some((self.least, self.most)), size, nulls)
     }
 }
 
-/// Least and greatest.
-fn range<T: Copy + Ord>(values: &[T]) -> (T, T) {
+/// Bounds of whole numbers that the file stores in `size` bytes.
+pub fn int_statistics(bounds: Option<(i64, i64)>, size: usize, nulls: usize) -> Statistics {
+    let (least, most) = bounds.unzip();
+    let nulls = Some(nulls as u64);
+    if size == 8 {
+        return Statistics::Int64(ValueStatistics::new(least, most, None, nulls, false));
+    }
+    let narrow = |bound: Option<i64>| bound.map(|bound| bound as i32);
+    Statistics::Int32(ValueStatistics::new(narrow(least), narrow(most), None, nulls, false))
+}
+
+/// Least and greatest of `values`, of which there is one at least.
+pub fn range<T: Copy + Ord>(values: &[T]) -> (T, T) {
     let both = |(least, most): (T, T), value: &T| (least.min(*value), most.max(*value));
     values.iter().fold((values[0], values[0]), both)
 }
@@ -156,51 +148,4 @@ fn range<T: Copy + Ord>(values: &[T]) -> (T, T) {
 #[inline]
 fn slot(value: impl Into<i64>, least: i64) -> usize {
     (value.into() - least) as usize
-}
-
-thread_local! {
-    /// Making a context costs more than compressing a small page.
-    static ZSTD: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-}
-
-fn compress(raw: &[u8]) -> Result<Bytes> {
-    let fail = |error| ParquetError::External(Box::new(error));
-    ZSTD.with_borrow_mut(|kept| {
-        let context = match kept.take() {
-            Some(context) => context,
-            None => Compressor::new(LEVEL).map_err(fail)?,
-        };
-        let packed = kept.insert(context).compress(raw);
-        packed.map(Bytes::from).map_err(fail)
-    })
-}
-
-fn dictionary_page(distinct: &Distinct<'_>) -> Result<CompressedPage> {
-    let page = Page::DictionaryPage {
-        buf: compress(distinct.plain)?,
-        num_values: distinct.count as u32,
-        encoding: Encoding::PLAIN,
-        is_sorted: false,
-    };
-    Ok(CompressedPage::new(page, distinct.plain.len()))
-}
-
-/// Definition levels: which rows have a value.
-fn put_levels(column: &Column, raw: &mut Vec<u8>) {
-    raw.extend_from_slice(&[0; 4]);
-    runs(column.presence.runs(), raw);
-    let len = raw.len() as u32 - 4;
-    raw[..4].copy_from_slice(&len.to_le_bytes());
-}
-
-fn data_page(rows: usize, raw: &[u8]) -> Result<CompressedPage> {
-    let page = Page::DataPage {
-        buf: compress(raw)?,
-        num_values: rows as u32,
-        encoding: Encoding::RLE_DICTIONARY,
-        def_level_encoding: Encoding::RLE,
-        rep_level_encoding: Encoding::RLE,
-        statistics: None,
-    };
-    Ok(CompressedPage::new(page, raw.len()))
 }

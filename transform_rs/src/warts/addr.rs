@@ -103,7 +103,10 @@ fn write_v4(bytes: [u8; 4], out: &mut Vec<u8>) {
         text[len..len + 4].copy_from_slice(&digits);
         len += usize::from(count);
     }
-    out.extend_from_slice(&text[..len - 1]);
+    // A copy of fixed length needs no call; what is too much goes again.
+    let end = out.len() + len - 1;
+    out.extend_from_slice(&text);
+    out.truncate(end);
 }
 
 fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {

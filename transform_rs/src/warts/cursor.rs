@@ -146,6 +146,20 @@ impl<'a> Cursor<'a> {
     /// A flag block with its parameters.
     #[inline]
     pub fn params(&mut self) -> Decoded<Params<'a>> {
+        // Three bytes of flags, as nearly all hops have.
+        if let Some(([a, b, c, high, low], tail)) = self.rest.split_first_chunk()
+            && (a & 0x80, b & 0x80, c & 0x80) == (0x80, 0x80, 0)
+        {
+            self.rest = tail;
+            let bit = |byte: &u8, shift: u32| u64::from(byte & 0x7f) << shift;
+            let bits = bit(a, 0) | bit(b, 7) | bit(c, 14);
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            return Ok(Params { bits, cursor: Cursor::new(self.take(len)?) });
+        }
+        self.long_params()
+    }
+
+    fn long_params(&mut self) -> Decoded<Params<'a>> {
         let mut byte = self.u8()?;
         if byte == 0 {
             return Ok(Params::default());

@@ -11,6 +11,9 @@ use super::hop::decode_hops;
 pub use super::hop::{HOP_FLAGS, Hop};
 use super::tables::Tables;
 
+/// The flags of nearly all traces that scamper writes: 1, 2, 5 to 7 and 9 to 27.
+const USUAL: u64 = 0x7ff_ff73;
+
 /// A traceroute. Reuse one value for many records: [`Trace::decode`] keeps the allocations.
 #[derive(Debug, Default)]
 pub struct Trace<'a> {
@@ -130,7 +133,11 @@ impl<'a> Trace<'a> {
         self.reset();
         let mut from = Cursor::new(body);
         let params = from.params()?;
-        self.decode_params(params, tables)?;
+        // The same code, in which the compiler knows what is there.
+        match params.bits {
+            USUAL => self.decode_params(Params { bits: USUAL, ..params }, tables)?,
+            _ => self.decode_params(params, tables)?,
+        }
         let count = from.u16()?;
         decode_hops(&mut from, count, &mut self.addresses, tables, &mut self.hops)?;
         if !self.hops.is_sorted_by_key(|hop| hop.probe_ttl) {
@@ -139,18 +146,17 @@ impl<'a> Trace<'a> {
         self.decode_attributes(&mut from, tables)
     }
 
+    /// Forget what [`Trace::decode_params`] does not set anew.
     fn reset(&mut self) {
-        let mut old = std::mem::take(self);
-        old.hops.clear();
-        old.pmtud_hops.clear();
-        old.last_ditch_hops.clear();
-        old.addresses.clear();
-        self.hops = old.hops;
-        self.pmtud_hops = old.pmtud_hops;
-        self.last_ditch_hops = old.last_ditch_hops;
-        self.addresses = old.addresses;
+        self.hops.clear();
+        self.pmtud_hops.clear();
+        self.last_ditch_hops.clear();
+        self.addresses.clear();
+        self.has_last_ditch = false;
+        (self.pmtud, self.doubletree) = (None, None);
     }
 
+    #[inline(always)]
     fn decode_params(&mut self, mut p: Params<'a>, tables: &Tables) -> Decoded<()> {
         let table = &mut self.addresses;
         self.list_id = p.get(1, Cursor::u32)?.unwrap_or(0);
