@@ -13,14 +13,14 @@ use crate::warts::neighbourdisc::Neighbourdisc;
 use crate::warts::other::Common;
 use crate::warts::ping::{self, Ping};
 use crate::warts::sniff::Sniff;
-use crate::warts::tables::Entry;
+use crate::warts::tables::{Entry, Tables};
 use crate::warts::tbit::Tbit;
 use crate::warts::tracelb::{self, Tracelb};
 
 use Field as F;
 use Type::{Bytes, I32, I64, Text, Timestamp};
 
-static PINGS: [Field; 25] = fields![
+static PINGS: [Field; 26] = fields![
     F::optional("user_id", I64),
     F::optional("src_addr", Text),
     F::optional("dst_addr", Text),
@@ -40,6 +40,7 @@ static PINGS: [Field; 25] = fields![
     F::required("flags", I64),
     F::optional("payload", Bytes),
     F::optional("errmsg", Text),
+    F::optional("record", Bytes),
 ];
 
 static PING_REPLIES: [Field; 22] = fields![
@@ -61,7 +62,7 @@ static PING_REPLIES: [Field; 22] = fields![
     F::optional("timestamps", Text),
 ];
 
-static DEALIASES: [Field; 16] = fields![
+static DEALIASES: [Field; 17] = fields![
     F::required("user_id", I64),
     F::optional("start_at", Timestamp),
     F::optional("method", Text),
@@ -72,6 +73,7 @@ static DEALIASES: [Field; 16] = fields![
     F::optional("ab", Text),
     F::optional("targets", Text),
     F::optional("errmsg", Text),
+    F::optional("record", Bytes),
 ];
 
 static DEALIAS_REPLIES: [Field; 21] = fields![
@@ -92,7 +94,7 @@ static DEALIAS_REPLIES: [Field; 21] = fields![
     F::optional("tcp_flags", I32),
 ];
 
-static TRACELBS: [Field; 20] = fields![
+static TRACELBS: [Field; 21] = fields![
     F::required("user_id", I64),
     F::optional("src_addr", Text),
     F::optional("dst_addr", Text),
@@ -107,6 +109,7 @@ static TRACELBS: [Field; 20] = fields![
     F::required("probe_count_max", I64),
     F::required("nodes", I32),
     F::required("links", I32),
+    F::optional("record", Bytes),
 ];
 
 static TRACELB_PROBES: [Field; 20] = fields![
@@ -144,9 +147,9 @@ static OTHERS: [Field; 10] = fields![
     F::required("body", Bytes),
 ];
 
-/// The columns of `cycles`.
-pub fn cycle_fields() -> &'static [Field] {
-    &CYCLES
+/// The columns of the table with this name; none if there is no such table.
+pub fn fields_of(name: &str) -> &'static [Field] {
+    TABLES.iter().find(|(known, _)| *known == name).map_or(&[], |(_, fields)| fields)
 }
 
 /// File names and fields, in the order of [`Rows::tables`].
@@ -202,16 +205,31 @@ impl Rows {
         body: &[u8],
     ) -> Decoded<bool> {
         let tables = &place.span.tables;
-        let mut rows = Table { rows: self, place, fallback_vp };
+        let mut rows = Table { rows: self, place, fallback_vp, record: None };
+        // A record that refers to addresses of others cannot be read again alone.
+        let bare = Tables::default();
+        let alone = |is_whole: bool| Some(body).filter(|_| is_whole);
         match place.record.kind {
-            Kind::PING => rows.ping(&Ping::decode(body, tables)?),
-            Kind::DEALIAS => rows.dealias(&Dealias::decode(body, tables)?),
-            Kind::TRACELB => rows.tracelb(&Tracelb::decode(body, tables)?),
+            Kind::PING => {
+                rows.record = alone(Ping::decode(body, &bare).is_ok());
+                rows.ping(&Ping::decode(body, tables)?);
+            }
+            Kind::DEALIAS => {
+                rows.record = alone(Dealias::decode(body, &bare).is_ok());
+                rows.dealias(&Dealias::decode(body, tables)?);
+            }
+            Kind::TRACELB => {
+                rows.record = alone(Tracelb::decode(body, &bare).is_ok());
+                rows.tracelb(&Tracelb::decode(body, tables)?);
+            }
             Kind::CYCLE_START | Kind::CYCLE_DEF | Kind::CYCLE_STOP => {
                 rows.cycle(&Entry::decode(place.record.kind, body)?);
             }
             Kind::NEIGHBOURDISC => rows.neighbourdisc(&Neighbourdisc::decode(body)?),
-            Kind::TBIT => rows.tbit(&Tbit::decode(body)?),
+            Kind::TBIT => {
+                rows.record = Some(body);
+                rows.tbit(&Tbit::decode(body)?);
+            }
             Kind::HOST => rows.host(&Host::decode(body)?),
             Kind::SNIFF => rows.sniff(&Sniff::decode(body)?),
             Kind::LIST | Kind::ADDRESS => return Ok(false),
@@ -227,6 +245,8 @@ pub struct Table<'r> {
     rows: &'r mut Rows,
     place: Place<'r>,
     fallback_vp: Option<&'r [u8]>,
+    /// The record's body, where a table keeps it: it makes the record again.
+    pub record: Option<&'r [u8]>,
 }
 
 impl Table<'_> {
@@ -245,6 +265,7 @@ impl Table<'_> {
     }
 
     fn ping(&mut self, p: &Ping<'_>) {
+        let record = self.record;
         let mut row = self.row(0, p.list_id, p.cycle_id);
         row.int(Some(p.user_id)).addr(p.src).addr(p.dst).int(p.start.map(Timeval::micros));
         row.name(ping::method_name(p.method)).name(ping::stop_reason_name(p.stop_reason));
@@ -252,6 +273,7 @@ impl Table<'_> {
         row.int(Some(p.probe_size)).int(Some(p.ttl)).int(Some(p.tos)).int(Some(p.wait_s));
         row.int(p.timeout_s).int(Some(p.sport)).int(Some(p.dport)).int(Some(p.flags));
         row.bytes(Some(p.payload).filter(|payload| !payload.is_empty())).text(p.errmsg);
+        row.bytes(record);
         for reply in &p.replies {
             let protocol = reply.protocol();
             let icmp = (protocol == ping::Protocol::Icmp).then_some(reply.icmp);
@@ -270,11 +292,12 @@ impl Table<'_> {
 
     fn dealias(&mut self, d: &Dealias<'_>) {
         let targets = joined(d.probedefs.iter().filter_map(|def| def.dst));
+        let record = self.record;
         let mut row = self.row(2, d.list_id, d.cycle_id);
         row.int(Some(d.user_id)).int(d.start.map(Timeval::micros));
         row.name(dealias::method_name(d.method)).name(dealias::result_name(d.result));
         row.int(Some(d.probe_count)).addr(d.options.a).addr(d.options.b).addr(d.options.ab);
-        row.name(targets.as_deref()).text(d.errmsg);
+        row.name(targets.as_deref()).text(d.errmsg).bytes(record);
         for (i, probe) in d.probes.iter().enumerate() {
             let silent = [dealias::Reply::default()];
             let replies = if probe.replies.is_empty() { &silent[..] } else { &probe.replies };
@@ -301,12 +324,13 @@ impl Table<'_> {
     }
 
     fn tracelb(&mut self, t: &Tracelb<'_>) {
+        let record = self.record;
         let mut row = self.row(4, t.list_id, t.cycle_id);
         row.int(Some(t.user_id)).addr(t.src).addr(t.dst).int(t.start.map(Timeval::micros));
         row.name(tracelb::method_name(t.method)).int(Some(t.sport)).int(Some(t.dport));
         row.int(Some(t.firsthop)).int(Some(t.confidence)).int(Some(t.gap_limit));
         row.int(Some(t.probe_count)).int(Some(t.probe_count_max));
-        row.int(Some(t.nodes.len() as i64)).int(Some(t.links.len() as i64));
+        row.int(Some(t.nodes.len() as i64)).int(Some(t.links.len() as i64)).bytes(record);
         for (l, link) in t.links.iter().enumerate() {
             for (h, set) in link.sets.iter().enumerate() {
                 set.iter().for_each(|probe| self.tracelb_probe(t, l, h, probe));

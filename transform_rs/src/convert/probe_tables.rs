@@ -37,7 +37,7 @@ pub static NEIGHBOURDISC_REPLIES: [Field; 11] = fields![
 ];
 
 /// One row per test.
-pub static TBIT: [Field; 22] = fields![
+pub static TBIT: [Field; 23] = fields![
     F::required("user_id", I64),
     F::optional("start_at", Timestamp),
     F::optional("test", Text),
@@ -54,6 +54,7 @@ pub static TBIT: [Field; 22] = fields![
     F::optional("ptb_src", Text),
     F::optional("blind_offset", I64),
     F::optional("ttl", I32),
+    F::optional("record", Bytes),
 ];
 
 /// One row per packet of a test or a capture.
@@ -144,13 +145,14 @@ impl Table<'_> {
     pub fn tbit(&mut self, t: &Tbit<'_>) {
         let url = t.http.map(|(host, path)| [b"http://", host, path].concat());
         let (is_pmtud, is_blind) = (t.kind == 1, (7..=10).contains(&t.kind));
+        let record = self.record;
         let mut row = self.row(TBIT_AT, t.list_id, t.cycle_id);
         row.int(Some(t.user_id)).int(t.start.map(Timeval::micros));
         row.name(tbit::type_name(t.kind)).name(tbit::result_name(t.result)).int(Some(t.result));
         row.addr(t.src).addr(t.dst).int(Some(t.sport)).int(Some(t.dport));
         row.int(Some(t.client_mss)).int(Some(t.server_mss)).text(url.as_deref());
         row.int(is_pmtud.then_some(t.options.mtu)).addr(t.options.ptb_src);
-        row.int(is_blind.then_some(t.options.blind_offset)).int(t.ttl);
+        row.int(is_blind.then_some(t.options.blind_offset)).int(t.ttl).bytes(record);
         for (i, packet) in t.packets.iter().enumerate() {
             let direction = ["tx", "rx"].get(usize::from(packet.direction).wrapping_sub(1));
             let mut row = self.row(TBIT_PACKETS_AT, t.list_id, t.cycle_id);

@@ -1,4 +1,7 @@
 //! Reads the tables of a folder side by side and makes records of their rows, in file order.
+//!
+//! Traces and cycles are made of their columns; a ping, alias test, multipath trace or TCP test of
+//! the record that its row keeps, with the list and cycle of its row.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +9,8 @@ use std::path::Path;
 use super::hops::Hops;
 use super::table::Table;
 use super::trace;
-use crate::convert::{other_tables, reply_table, trace_table};
+use crate::convert::other_tables::fields_of;
+use crate::convert::{reply_table, trace_table};
 use crate::error::{Error, Result};
 use crate::input::{Packing, Seen};
 use crate::warts::encode::{Block, TooLong, record};
@@ -19,6 +23,7 @@ pub struct Folder {
     traces: Option<Table>,
     replies: Option<Table>,
     cycles: Option<Table>,
+    kept: [(Kind, Option<Table>); KEPT.len()],
     block: Block,
     input: Option<i64>,
     /// Lists of the current segment, by number, name and monitor.
@@ -27,6 +32,14 @@ pub struct Folder {
     open: BTreeMap<(u32, u32), (u32, bool)>,
     cycles_begun: u32,
 }
+
+/// Tables whose rows keep their record.
+const KEPT: [(Kind, &str); 4] = [
+    (Kind::PING, "pings"),
+    (Kind::DEALIAS, "dealias"),
+    (Kind::TRACELB, "tracelb"),
+    (Kind::TBIT, "tbit"),
+];
 
 type ListKey = (u32, Vec<u8>, Option<Vec<u8>>);
 
@@ -48,7 +61,11 @@ impl Folder {
         };
         let traces = first("traces.parquet", &trace_table::FIELDS)?;
         let replies = first("replies.parquet", &reply_table::FIELDS)?;
-        let cycles = first("cycles.parquet", other_tables::cycle_fields())?;
+        let cycles = first("cycles.parquet", fields_of("cycles"))?;
+        let mut kept = KEPT.map(|(kind, _)| (kind, None));
+        for ((_, table), (_, name)) in kept.iter_mut().zip(KEPT) {
+            *table = first(&format!("{name}.parquet"), fields_of(name))?;
+        }
         if size_bytes == 0 {
             let reason = "the folder holds no traces.parquet".to_owned();
             return Err(Error::Format { path: path.to_owned(), reason });
@@ -59,6 +76,7 @@ impl Folder {
             traces,
             replies,
             cycles,
+            kept,
             block: Block::default(),
             input: None,
             lists: BTreeMap::new(),
@@ -79,19 +97,30 @@ impl Folder {
             };
             Ok(table.int::<i64>("input")?.zip(table.int::<u64>("record_at")?))
         };
-        let (trace, cycle) = (place(&self.traces)?, place(&self.cycles)?);
-        match (trace, cycle) {
-            (None, None) => Ok(None),
-            (Some(trace), cycle) if cycle.is_none_or(|cycle| trace < cycle) => {
-                self.take_trace(trace.0, out)?;
-                Ok(Some(trace.1))
+        let mut next: Option<((i64, u64), Source)> = None;
+        let mut offer = |table: &Option<Table>, source| {
+            if let Some(at) = place(table)?
+                && next.is_none_or(|(least, _)| at < least)
+            {
+                next = Some((at, source));
             }
-            (_, Some(cycle)) => {
-                self.take_cycle(cycle.0, out)?;
-                Ok(Some(cycle.1))
-            }
-            (Some(_), None) => Ok(None),
+            Ok::<_, Error>(())
+        };
+        offer(&self.cycles, Source::Cycles)?;
+        offer(&self.traces, Source::Traces)?;
+        for (i, (_, table)) in self.kept.iter().enumerate() {
+            offer(table, Source::Kept(i))?;
         }
+        let Some(((input, at), source)) = next else {
+            return Ok(None);
+        };
+        self.follow(input);
+        match source {
+            Source::Traces => self.take_trace(out)?,
+            Source::Cycles => self.take_cycle(out)?,
+            Source::Kept(i) => self.take_kept(i, out)?,
+        }
+        Ok(Some(at))
     }
 
     /// What was read, for the report.
@@ -113,8 +142,7 @@ impl Folder {
         self.cycles_begun = 0;
     }
 
-    fn take_trace(&mut self, input: i64, out: &mut Vec<u8>) -> Result<()> {
-        self.follow(input);
+    fn take_trace(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let Some(mut traces) = self.traces.take() else {
             return Ok(());
         };
@@ -130,16 +158,32 @@ impl Folder {
                 self.replies = None;
             }
         }
-        let list = self.list(&traces, out)?;
-        let cycle = traces.int::<u32>("cycle_id")?.and_then(|id| self.open.get(&(list, id)));
-        let cycle = cycle.map_or(0, |(number, _)| *number);
-        record(Kind::TRACE, out, |out| trace::put(&traces, (list, cycle), &hops, out))?;
+        let numbers = self.list_and_cycle(&traces, out)?;
+        record(Kind::TRACE, out, |out| trace::put(&traces, numbers, &hops, out))?;
         self.traces = traces.advance()?.then_some(traces);
         Ok(())
     }
 
-    fn take_cycle(&mut self, input: i64, out: &mut Vec<u8>) -> Result<()> {
-        self.follow(input);
+    fn take_kept(&mut self, i: usize, out: &mut Vec<u8>) -> Result<()> {
+        let (kind, table) = &mut self.kept[i];
+        let kind = *kind;
+        let Some(mut table) = table.take() else {
+            return Ok(());
+        };
+        if let Some(body) = table.text("record") {
+            let numbers = self.list_and_cycle(&table, out)?;
+            record(kind, out, |out| {
+                out.extend_from_slice(body);
+                let start = out.len() - body.len();
+                renumber(&mut out[start..], numbers);
+                Ok::<_, Error>(())
+            })?;
+        }
+        self.kept[i].1 = table.advance()?.then_some(table);
+        Ok(())
+    }
+
+    fn take_cycle(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let Some(mut cycles) = self.cycles.take() else {
             return Ok(());
         };
@@ -172,6 +216,13 @@ impl Folder {
         Ok(())
     }
 
+    /// The numbers of the list and the cycle of a row; 0 is none.
+    fn list_and_cycle(&mut self, row: &Table, out: &mut Vec<u8>) -> Result<(u32, u32)> {
+        let list = self.list(row, out)?;
+        let cycle = row.int::<u32>("cycle_id")?.and_then(|id| self.open.get(&(list, id)));
+        Ok((list, cycle.map_or(0, |(number, _)| *number)))
+    }
+
     /// The number of the list of a row, which is written first if it is new; 0 is none.
     fn list(&mut self, row: &Table, out: &mut Vec<u8>) -> Result<u32> {
         let Some(list_id) = row.int::<u32>("list_id")? else {
@@ -193,6 +244,31 @@ impl Folder {
         put.map_err(|_| row.wrong("more than a record can hold"))?;
         self.lists.insert(key, number);
         Ok(number)
+    }
+}
+
+/// Where the next record comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Traces,
+    Cycles,
+    Kept(usize),
+}
+
+/// Put the numbers of list and cycle, the first two parameters, into the body of a record.
+fn renumber(body: &mut [u8], (list, cycle): (u32, u32)) {
+    let Some(first) = body.first().copied() else {
+        return;
+    };
+    let flags = body.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+    let mut at = flags + 2;
+    for (flag, number) in [(1, list), (2, cycle)] {
+        if first & flag != 0
+            && let Some(place) = body.get_mut(at..at + 4)
+        {
+            place.copy_from_slice(&number.to_be_bytes());
+            at += 4;
+        }
     }
 }
 

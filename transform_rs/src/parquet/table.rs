@@ -11,6 +11,9 @@ use crate::output::{Sealed, Written};
 /// Rows of a row group; DuckDB's own choice, small enough to scan in parallel.
 const GROUP_ROWS: usize = 122_880;
 
+/// Bytes of texts that end a row group too: records may be long.
+const GROUP_BYTES: usize = 16 << 20;
+
 /// Columns being filled, and the file that they go to.
 pub struct Table {
     file: TableFile,
@@ -57,6 +60,9 @@ impl Table {
     pub fn append(&mut self, columns: &[Column]) -> Result<()> {
         for (to, from) in self.columns.iter_mut().zip(columns) {
             to.append(from);
+        }
+        if self.columns.iter().map(Column::text_bytes).sum::<usize>() >= GROUP_BYTES {
+            return self.flush();
         }
         self.end_row()
     }
