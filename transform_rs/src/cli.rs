@@ -87,6 +87,10 @@ pub enum Command {
         /// Where to.
         #[arg(short, long, value_name = "OUT")]
         output: PathBuf,
+        /// Files with `prefix owner` or `address TAB length TAB owner` a line: Parquet then says
+        /// which addresses look like third parties'.
+        #[arg(long, value_name = "FILE")]
+        prefixes: Vec<String>,
         /// Warts files, JSON lines, folders of tables.
         #[arg(required = true, value_name = "FILE")]
         inputs: Vec<String>,

@@ -68,17 +68,27 @@ pub fn sample(
     Ok(Report { command: "sample", cut, tally, outputs, aliases: None })
 }
 
+/// The labels of the prefixes in these files, which `cut` notes.
+///
+/// # Errors
+/// [`Error::Usage`] names the line of a wrong prefix.
+pub fn labels(prefixes: &[String], cut: &mut Cut) -> Result<Labels> {
+    let mut labels = Labels::default();
+    for path in prefixes {
+        for (i, line) in contents(&read(path, cut)?) {
+            labels.read(line).map_err(|e| wrong_line(path, i, &e))?;
+        }
+    }
+    Ok(labels)
+}
+
 /// Write `address prefix label` for each address in `inputs`, in their order; `- -` without one.
 ///
 /// # Errors
 /// [`Error::Usage`] names the line of a wrong prefix.
 pub fn label(inputs: &[String], prefixes: &[String], output: &Path) -> Result<Report> {
-    let (mut cut, mut tally, mut labels) = (Cut::default(), Tally::default(), Labels::default());
-    for path in prefixes {
-        for (i, line) in contents(&read(path, &mut cut)?) {
-            labels.read(line).map_err(|e| wrong_line(path, i, &e))?;
-        }
-    }
+    let (mut cut, mut tally) = (Cut::default(), Tally::default());
+    let labels = labels(prefixes, &mut cut)?;
     let mut file = Output::create(output, false)?;
     for path in inputs {
         let number = cut.inputs.len();

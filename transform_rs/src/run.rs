@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::{Cli, Command, Common, Format, MEMORY_MIB, Sampling};
 use crate::convert;
-use crate::cut::{Cutter, SMALL_BATCH_BYTES};
+use crate::cut::{Cut, Cutter, SMALL_BATCH_BYTES};
 use crate::error::{Error, Exit, Result};
 use crate::graph::{self, collect, itdk, write};
 use crate::links::merge;
@@ -30,7 +30,9 @@ pub fn run(cli: &Cli) -> Result<Report> {
         Command::MergeLinks { output, memory, inputs, common } => {
             (merge_links(output, *memory, inputs, common)?, common)
         }
-        Command::Ifaces { output, inputs, common } => (ifaces(output, inputs, common)?, common),
+        Command::Ifaces { output, prefixes, inputs, common } => {
+            (ifaces(output, prefixes, inputs, common)?, common)
+        }
         Command::Aliases { output, merge_private, inputs, common } => {
             (aliases(output, *merge_private, inputs, common)?, common)
         }
@@ -56,8 +58,16 @@ pub fn run(cli: &Cli) -> Result<Report> {
     Ok(report)
 }
 
-fn ifaces(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
+fn ifaces(
+    output: &Path,
+    prefixes: &[String],
+    inputs: &[String],
+    common: &Common,
+) -> Result<Report> {
     let with_digest = common.report.is_some();
+    let mut tables = Cut::default();
+    let labels = lists::labels(prefixes, &mut tables)?;
+    let owners = (!prefixes.is_empty()).then_some(&labels);
     let mut cutter = Cutter::new(inputs, with_digest).with_batch_bytes(SMALL_BATCH_BYTES);
     let order = collect::Order {
         threads: threads(common),
@@ -65,13 +75,18 @@ fn ifaces(output: &Path, inputs: &[String], common: &Common) -> Result<Report> {
         memory: mebibytes(MEMORY_MIB),
         temporary: &std::env::temp_dir(),
         merge_private: true,
+        owners,
     };
     let collect::Collected { v4, v6, tally, .. } = collect::collect(&mut cutter, &order)?;
     let mut outputs = Vec::new();
     if tally.total() > 0 {
-        outputs.push(write::ifaces(v4, v6, output, with_digest, &notes(inputs))?);
+        let knows_owners = owners.is_some();
+        let notes = notes(inputs);
+        outputs.push(write::ifaces(v4, v6, output, knows_owners, with_digest, &notes)?);
     }
-    Ok(Report { command: "ifaces", cut: cutter.into_cut(), tally, outputs, aliases: None })
+    let mut cut = cutter.into_cut();
+    cut.inputs.append(&mut tables.inputs);
+    Ok(Report { command: "ifaces", cut, tally, outputs, aliases: None })
 }
 
 fn aliases(
@@ -112,6 +127,7 @@ fn graph(options: &GraphOptions<'_>, inputs: &[String], common: &Common) -> Resu
         memory: options.memory / 2,
         temporary: &temporary,
         merge_private,
+        owners: None,
     };
     let collected = collect::collect(&mut cutter, &order)?;
     let mut tally = collected.tally;

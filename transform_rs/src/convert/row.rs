@@ -25,8 +25,13 @@ impl<'c> Row<'c> {
 
     /// A truth value.
     pub fn bool(&mut self, value: bool) -> &mut Self {
+        self.optional_bool(Some(value))
+    }
+
+    /// A truth value, or nothing.
+    pub fn optional_bool(&mut self, value: Option<bool>) -> &mut Self {
         if let Some(column) = self.columns.next() {
-            column.bool(Some(value));
+            column.bool(value);
         }
         self
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path as FilePath;
 
 use super::facts::{Behind, Fact, Family, Iface, Seen, Vp};
+use super::owners::Owners;
 use super::sets::Evidence;
 use crate::addresses::Class;
 use crate::cut::{Batch, Cutter};
@@ -14,6 +15,7 @@ use crate::links::shards::Shards;
 use crate::pipeline::{Stage, run};
 use crate::spill::{Sorted, Spill};
 use crate::tally::Tally;
+use crate::targets::Labels;
 use crate::warts::addr::Addr;
 use crate::warts::cursor::Fault;
 use crate::warts::trace::Trace;
@@ -31,6 +33,8 @@ pub struct Order<'o> {
     pub temporary: &'o FilePath,
     /// Is a private address the same interface for all vantage points?
     pub merge_private: bool,
+    /// Whose addresses are whose, if third parties are to be told.
+    pub owners: Option<&'o Labels>,
 }
 
 /// What traces and alias tests show.
@@ -64,10 +68,12 @@ pub struct Worker {
     vps: Vec<Vec<u8>>,
     path: Path,
     evidence: Evidence,
+    owners: Owners,
 }
 
 fn merge<A: Family>(sum: &mut Seen<A>, seen: &Seen<A>) {
     sum.is_dest |= seen.is_dest;
+    sum.is_third_party |= seen.is_third_party;
 }
 
 impl<A: Family> Facts<A> {
@@ -85,6 +91,7 @@ impl<A: Family> Facts<A> {
             far: iface(seen.far, seen.vp),
             behind: seen.behind,
             is_dest: seen.is_dest,
+            is_third_party: seen.is_third_party,
         });
         let mut facts: Vec<_> = facts.collect();
         facts.sort_unstable();
@@ -120,7 +127,9 @@ impl Worker {
     }
 
     /// Note the step at `index` of the path.
-    fn step(&mut self, index: usize, vp: Option<u32>, dst: Option<Addr>) {
+    fn step(&mut self, index: usize, vp: Option<u32>, dst: Option<Addr>, labels: Option<&Labels>) {
+        let is_third_party =
+            labels.is_some_and(|labels| self.owners.is_third_party(&self.path, index, labels));
         let step = self.path.steps[index];
         let next = self.path.steps.get(index + 1);
         let (far, behind) = match next {
@@ -131,24 +140,30 @@ impl Worker {
         let is_private = |addr: Addr| Class::of(addr) == Class::Private;
         let vp = vp.filter(|_| is_private(step.addr) || is_private(far)).unwrap_or(0);
         let is_dest = dst == Some(step.addr);
+        let what = What { behind, vp, is_dest, is_third_party };
         match step.addr {
-            Addr::V4(_) => note(&mut self.v4, step, far, (behind, vp, is_dest)),
-            _ => note(&mut self.v6, step, far, (behind, vp, is_dest)),
+            Addr::V4(_) => note(&mut self.v4, step, far, what),
+            _ => note(&mut self.v6, step, far, what),
         }
     }
 }
 
-fn note<A: Family>(facts: &mut Facts<A>, step: Step, far: Addr, what: (Behind, u32, bool)) {
+/// What a step of a path shows beside its addresses.
+struct What {
+    behind: Behind,
+    vp: u32,
+    is_dest: bool,
+    is_third_party: bool,
+}
+
+fn note<A: Family>(facts: &mut Facts<A>, step: Step, far: Addr, what: What) {
     let Some(near) = A::of(step.addr) else {
         return;
     };
-    let (behind, vp, is_dest) = what;
+    let What { behind, vp, is_dest, is_third_party } = what;
     // Neighbours are of one family; were they not, the second would be an answer and no more.
-    let seen = match A::of(far) {
-        Some(far) => Seen { near, far, vp, behind, is_dest },
-        None => Seen { near, far: near, vp, behind: Behind::Answer, is_dest },
-    };
-    facts.shards.add(seen, merge);
+    let (far, behind) = A::of(far).map_or((near, Behind::Answer), |far| (far, behind));
+    facts.shards.add(Seen { near, far, vp, behind, is_dest, is_third_party }, merge);
 }
 
 impl Visitor for Collecting<'_> {
@@ -158,7 +173,8 @@ impl Visitor for Collecting<'_> {
         let name = at.span.tables.vantage_point(trace.list_id, trace.cycle_id);
         let name = name.unwrap_or(self.order.fallback_vp.as_bytes());
         let vp = (!self.order.merge_private).then(|| worker.vp(name));
-        (0..worker.path.steps.len()).for_each(|i| worker.step(i, vp, trace.dst));
+        let (steps, owners) = (worker.path.steps.len(), self.order.owners);
+        (0..steps).for_each(|i| worker.step(i, vp, trace.dst, owners));
     }
 
     fn other(&mut self, at: Place<'_>, body: &[u8]) -> std::result::Result<bool, Fault> {
@@ -178,6 +194,7 @@ impl Stage for Order<'_> {
             vps: Vec::new(),
             path: Path::default(),
             evidence: Evidence::default(),
+            owners: Owners::default(),
         }
     }
 

@@ -134,6 +134,8 @@ pub struct Seen<A> {
     pub behind: Behind,
     /// Was it the destination in one of the traces?
     pub is_dest: bool,
+    /// Did it answer in one of the traces as if it were a third party?
+    pub is_third_party: bool,
 }
 
 impl<A: Family> Keyed for Seen<A> {
@@ -155,6 +157,8 @@ pub struct Fact<A> {
     pub behind: Behind,
     /// Was it the destination in one of the traces?
     pub is_dest: bool,
+    /// Did it answer in one of the traces as if it were a third party?
+    pub is_third_party: bool,
 }
 
 impl<A: Family> Iface<A> {
@@ -181,18 +185,20 @@ impl<A: Family> Record for Fact<A> {
             Behind::Answer => (1, 0),
             Behind::Nothing => (2, 0),
         };
-        out.extend_from_slice(&[kind, stars, u8::from(self.is_dest)]);
+        let roles = u8::from(self.is_dest) | u8::from(self.is_third_party) << 1;
+        out.extend_from_slice(&[kind, stars, roles]);
     }
 
     fn get(mut bytes: &[u8]) -> Self {
         let (near, far) = (Iface::get(&mut bytes), Iface::get(&mut bytes));
-        let [kind, stars, is_dest] = take(&mut bytes);
+        let [kind, stars, roles] = take(&mut bytes);
         let behind = match kind {
             0 => Behind::Neighbour(stars),
             1 => Behind::Answer,
             _ => Behind::Nothing,
         };
-        Self { near, far, behind, is_dest: is_dest == 1 }
+        let (is_dest, is_third_party) = (roles & 1 != 0, roles & 2 != 0);
+        Self { near, far, behind, is_dest, is_third_party }
     }
 }
 

@@ -5,5 +5,6 @@ pub mod collect;
 pub mod facts;
 pub mod iffinder;
 pub mod itdk;
+pub mod owners;
 pub mod sets;
 pub mod write;

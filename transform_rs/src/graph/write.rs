@@ -19,13 +19,22 @@ use crate::warts::addr::Addr;
 /// What all tables' metadata say.
 pub type Notes<'n> = &'n [(&'static str, String)];
 
-static IFACES: [Field; 5] = [
+static IFACES: [Field; 6] = [
     Field::required("addr", Type::Text),
     Field::optional("ip_version", Type::I32),
     Field::required("addr_class", Type::Text),
     Field::required("is_transit", Type::Bool),
     Field::required("is_dest", Type::Bool),
+    Field::optional("is_third_party", Type::Bool),
 ];
+
+/// What an interface was seen as.
+#[derive(Debug, Default, Clone, Copy)]
+struct Role {
+    is_transit: bool,
+    is_dest: bool,
+    is_third_party: bool,
+}
 
 static ALIASES: [Field; 3] = [
     Field::required("set_id", Type::I64),
@@ -54,7 +63,8 @@ fn publish_text(path: &Path, text: &[u8], rows: u64, with_digest: bool) -> Resul
     output.seal(rows)
 }
 
-/// Interfaces of routers; a pure destination is none.
+/// Interfaces of routers; a pure destination is none. `knows_owners` says that third parties were
+/// looked for.
 ///
 /// # Errors
 /// [`Error::Write`], or [`Error::Read`] of a temporary file.
@@ -62,15 +72,17 @@ pub fn ifaces(
     v4: Sorted<Fact<u32>>,
     v6: Sorted<Fact<u128>>,
     path: &Path,
+    knows_owners: bool,
     with_digest: bool,
     notes: Notes<'_>,
 ) -> Result<Written> {
     if is_parquet(path) {
         let mut table = Table::create(path, &IFACES, with_digest)?;
-        let mut append = |addr: Addr, is_transit, is_dest| {
+        let mut append = |addr: Addr, role: Role| {
             let mut row = Row::new(table.columns());
             row.addr(Some(addr)).int(addr.ip_version()).name(Some(Class::of(addr).name()));
-            row.bool(is_transit).bool(is_dest);
+            row.bool(role.is_transit).bool(role.is_dest);
+            row.optional_bool(knows_owners.then_some(role.is_third_party));
             table.end_row()
         };
         each_iface(v4, &mut append)?;
@@ -79,8 +91,8 @@ pub fn ifaces(
     }
     let mut output = Output::create(path, with_digest)?;
     let (mut line, mut rows) = (Vec::with_capacity(40), 0);
-    let mut append = |addr: Addr, is_transit: bool, is_dest: bool| {
-        if is_dest && !is_transit {
+    let mut append = |addr: Addr, role: Role| {
+        if role.is_dest && !role.is_transit {
             return Ok(());
         }
         line.clear();
@@ -94,29 +106,23 @@ pub fn ifaces(
     output.publish(rows)
 }
 
-/// Call `append` for each address with whether something answered behind it, and whether it was a
-/// destination.
+/// Call `append` for each address with what it was seen as.
 fn each_iface<A: Family>(
     mut facts: Sorted<Fact<A>>,
-    append: &mut impl FnMut(Addr, bool, bool) -> Result<()>,
+    append: &mut impl FnMut(Addr, Role) -> Result<()>,
 ) -> Result<()> {
-    let mut open: Option<(A, bool, bool)> = None;
+    let mut open: Option<(A, Role)> = None;
     while let Some(fact) = facts.next_record()? {
-        let (addr, is_transit) = (fact.near.addr, fact.behind != Behind::Nothing);
-        match &mut open {
-            Some(last) if last.0 == addr => {
-                (last.1, last.2) = (last.1 | is_transit, last.2 | fact.is_dest);
-            }
-            last => {
-                if let Some((addr, is_transit, is_dest)) = last.take() {
-                    append(addr.addr(), is_transit, is_dest)?;
-                }
-                *last = Some((addr, is_transit, fact.is_dest));
-            }
+        if let Some((addr, role)) = open.take_if(|(addr, _)| *addr != fact.near.addr) {
+            append(addr.addr(), role)?;
         }
+        let (_, role) = open.get_or_insert((fact.near.addr, Role::default()));
+        role.is_transit |= fact.behind != Behind::Nothing;
+        role.is_dest |= fact.is_dest;
+        role.is_third_party |= fact.is_third_party;
     }
     match open {
-        Some((addr, is_transit, is_dest)) => append(addr.addr(), is_transit, is_dest),
+        Some((addr, role)) => append(addr.addr(), role),
         None => Ok(()),
     }
 }
