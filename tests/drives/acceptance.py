@@ -12,6 +12,7 @@ ratio is below 80 %, or the load and its children together are resident with mor
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,10 +81,13 @@ def measure(kind: str, measurement: Measurement, folder: Path) -> Result:
     """Copy, load, copy, each onto an empty server; then compare every file."""
     alone_s, peer_s = copy_alone(kind, measurement, folder / "before")
     with Server(kind, folder / "ours") as server:
+        os.sync()
         ours_s, memory_mb = load(measurement.root, server)
         time.sleep(0.1)
     differing = server.differing(measurement)
+    shutil.rmtree(folder / "ours")
     again_s, peer_again_s = copy_alone(kind, measurement, folder / "after")
+    print(f"{kind}: copy {alone_s:.1f} s, load {ours_s:.1f} s, copy {again_s:.1f} s", flush=True)
     return Result(
         kind,
         (alone_s + again_s) / 2,
@@ -99,6 +103,7 @@ def copy_alone(kind: str, measurement: Measurement, folder: Path) -> tuple[float
     names = "".join(f"{path}\n" for path in cycle_files(measurement.store, measurement.cycle))
     root = str(measurement.store.root)
     with Server(kind, folder) as server:
+        os.sync()  # what was written before is not to be paid for here
         began = time.monotonic()
         copy = ["copy", root, server.remote, "--checksum", "--transfers=4", "--checkers=4"]
         rclone(server, [*copy, "--files-from-raw=-", "--no-traverse"], names)
@@ -106,7 +111,9 @@ def copy_alone(kind: str, measurement: Measurement, folder: Path) -> tuple[float
         if not server.has_checksums:
             check = ["check", root, server.remote, "--download", "--checkers=8"]
             rclone(server, [*check, "--files-from-raw=-"], names)
-        return alone_s, time.monotonic() - began
+        peer_s = time.monotonic() - began
+    shutil.rmtree(folder)
+    return alone_s, peer_s
 
 
 def rclone(server: Server, arguments: list[str], names: str) -> None:

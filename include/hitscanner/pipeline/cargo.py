@@ -1,10 +1,12 @@
 """What a finished cycle consists of: the files that are published, and their checksums."""
 
 import json
+import os
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, get_native_id
 
 from hitscanner.domain.cycle import Cycle
 from hitscanner.domain.quorum import State
@@ -15,8 +17,11 @@ from hitscanner.infra.files import sha256_hex
 from hitscanner.infra.store import Store
 from hitscanner.pipeline.gate import expired_path, read_manifest
 
-HASHERS_AT_ONCE = 4
+HASHERS_AT_ONCE = 2
 """Files that are read at once for their checksums."""
+
+HASHERS_NICE = 5
+"""How far those who count step back behind those who send, which they do at the same time."""
 
 PUBLISHABLE = (State.COMPLETE, State.PARTIAL)
 
@@ -83,7 +88,7 @@ def cargo(store: Store, cycle: Cycle, algorithm: str = "sha256") -> Cargo:
     here = cycle_files(store, cycle)
     away = [piece for path, piece in expired.items() if path not in here]
     wanted = {"sha256", algorithm}
-    with ThreadPoolExecutor(HASHERS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(HASHERS_AT_ONCE, initializer=_step_back) as pool:
         found = pool.map(lambda path: _piece(store, path, wanted), here)
         pieces = [*away, *found]
     lines = sha256_lines({piece.path: piece.sha256 for piece in pieces})
@@ -176,6 +181,12 @@ def sha256_lines(files: Mapping[str, str]) -> bytes:
     b'01  a\n02  b\n'
     """
     return "".join(f"{digest}  {path}\n" for path, digest in sorted(files.items())).encode()
+
+
+def _step_back() -> None:
+    """Lower the priority of this thread alone (sched(7): on Linux each thread has its own)."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, get_native_id(), HASHERS_NICE)
 
 
 def _piece(store: Store, path: str, algorithms: Collection[str]) -> Piece:
