@@ -1,14 +1,20 @@
-"""What all tests share: no deadlines for examples, and skips that say their reason."""
+"""What all tests share: the same examples in every run, judged by answers, not by speed."""
 
 import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from hitscanner.settings import Settings
 
-settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+)
 settings.load_profile("steady")
 
 

@@ -98,13 +98,25 @@ def load_of(parts: Mapping[str, Sequence[Address]], rates_pps: Mapping[str, int]
     >>> load_of({"us-0001": targets}, {"us-0001": 90})
     Load(total_pps=90, networks={'192.0.2.0/24': 60.0, '198.51.100.0/24': 30.0})
     """
+    heard = sorted(_heard(parts, rates_pps).items())
+    noticed = {_name(key): pps for key, pps in heard if pps >= NOTICED_PPS}
+    return Load(_total_pps(parts, rates_pps), noticed)
+
+
+def _heard(
+    parts: Mapping[str, Sequence[Address]], rates_pps: Mapping[str, int]
+) -> dict[bytes, float]:
+    """Give leading bytes of a network → packets per second, also of those hardly noticed."""
     heard: defaultdict[bytes, float] = defaultdict(float)
     for vp, targets in parts.items():
         each = Counter(target.packed[: NETWORK_BYTES[target.version]] for target in targets)
         for network, count in each.items():
             heard[network] += rates_pps[vp] * count / len(targets)
-    noticed = {_name(key): pps for key, pps in sorted(heard.items()) if pps >= NOTICED_PPS}
-    return Load(sum(rates_pps[vp] for vp, targets in parts.items() if targets), noticed)
+    return heard
+
+
+def _total_pps(parts: Mapping[str, Sequence[Address]], rates_pps: Mapping[str, int]) -> int:
+    return sum(rates_pps[vp] for vp, targets in parts.items() if targets)
 
 
 def fit(
@@ -135,25 +147,34 @@ def fit(
     limits = budget.limits
     if not any(parts.values()):
         return dict(wanted_pps), None
-    own, others = load_of(parts, wanted_pps), sum(budget.running, Load())
-    used = [(own.total_pps, others.total_pps, limits.platform_pps, "all vantage points send")]
+    others, total_pps = sum(budget.running, Load()), _total_pps(parts, wanted_pps)
+    used: list[tuple[float, float, int, str]] = [
+        (total_pps, others.total_pps, limits.platform_pps, "all vantage points send")
+    ]
+    taken = {_leading(network): pps for network, pps in others.networks.items()}
     used += [
-        (pps, others.networks.get(network, 0.0), limits.network_pps, f"{network} gets")
-        for network, pps in own.networks.items()
+        (pps, taken.get(key, 0.0), limits.network_pps, f"{_name(key)} gets")
+        for key, pps in _heard(parts, wanted_pps).items()
+        if pps >= NOTICED_PPS or key in taken
     ]
     shares = [
-        ((cap - taken) / pps, f"{who} at most {cap} pps", taken) for pps, taken, cap, who in used
+        ((cap - before) / pps, f"{who} at most {cap} pps", before) for pps, before, cap, who in used
     ]
-    factor, cap, taken = min(shares)
+    factor, cap, others_pps = min(shares)
     if factor >= 1:
         return dict(wanted_pps), None
     slowed = {vp: int(pps * factor) for vp, pps in wanted_pps.items()}
     if any(slowed[vp] < 1 for vp, targets in parts.items() if targets):
         raise BudgetError(
-            f"{cap}, and running cycles send {taken:.0f} pps of it; wait until they have ended, "
-            "ask fewer vantage points, or raise [limits] of the inventory"
+            f"{cap}, and running cycles send {others_pps:.0f} pps of it; wait until they have "
+            "ended, ask fewer vantage points, or raise [limits] of the inventory"
         )
     return slowed, cap
+
+
+def _leading(network: str) -> bytes:
+    address = ip_address(network.partition("/")[0])
+    return address.packed[: NETWORK_BYTES[address.version]]
 
 
 def _name(leading: bytes) -> str:
