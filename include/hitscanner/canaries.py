@@ -41,7 +41,7 @@ class Canaries:
     def judge(self, cycle: dict[str, str], at: datetime) -> dict[str, Any]:
         """Say who is unfit and why, and keep it for the planner."""
         judged = Cycle(cycle["list"], cycle["cycle"])
-        if self.steps.control().order() is not None:
+        if self.steps.stop_flag.order() is not None:
             print("measurements are stopped; nobody is judged by a run that may have been cut")
             return {**cycle, "unfit": {}}
         try:

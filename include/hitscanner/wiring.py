@@ -25,7 +25,7 @@ from hitscanner.infra.transport import Transport
 from hitscanner.pipeline import allot, gate, load, measure, plan, prune, transform
 from hitscanner.pipeline.canary import read_fitness
 from hitscanner.pipeline.cargo import finished_cycles
-from hitscanner.pipeline.control import Control
+from hitscanner.pipeline.control import Control, StopFlag
 from hitscanner.pipeline.live_list import LiveList
 from hitscanner.pipeline.load import Dock
 from hitscanner.pipeline.pace import Progress
@@ -117,7 +117,7 @@ class Pipeline:
 
     def check_ready(self, planned: Plan) -> None:
         """Refuse a plan that this machine could not carry out: stopped, rights, programs, room."""
-        self.control().require_go()
+        self.stop_flag.require_go()
         inventory = self.inventory()
         for vp in inventory.select(planned.manifest.asked.vantage_points):
             self._transport(vp).check(vp)
@@ -126,7 +126,7 @@ class Pipeline:
 
     def start(self, shard: dict[str, str]) -> dict[str, str]:
         """Stage a shard's job and start its prober, or find it at work."""
-        self.control().require_go()
+        self.stop_flag.require_go()
         with disk_errors(self.settings.prober):
             build_pyz(self.settings.prober)  # the same bytes each time, so that any task may do it
         measure.start(self._lane(Shard.from_json(shard)), Shard.from_json(shard))
@@ -135,7 +135,7 @@ class Pipeline:
     def fetch(self, shard: dict[str, str]) -> dict[str, Any]:
         """Wait for a shard's prober and bring home what it finished; raises if that is not all."""
         wanted = Shard.from_json(shard)
-        may_start = self.control().order() is None
+        may_start = self.stop_flag.order() is None
         record = measure.fetch(self._lane(wanted), wanted, may_start=may_start)
         return {**shard, "state": "done", **record.counts.to_json()}
 
@@ -212,10 +212,15 @@ class Pipeline:
         """Say where the prober of a local vantage point shows how far it is."""
         return self._transports.local.folder(shard) / "progress.json"
 
+    @property
+    def stop_flag(self) -> StopFlag:
+        """Give the word that nothing may be sent, if it was given."""
+        return StopFlag(self.settings.stop_flag)
+
     def control(self) -> Control:
         """Give the switch that stops everything, and what tells the vantage points."""
         return Control(
-            flag=self.settings.stop_flag,
+            flag=self.stop_flag,
             dnp=self.settings.do_not_probe,
             audit=AuditLog(self.settings.audit),
             vantage_points=self._known_vantage_points(),

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 
 from airflow.sdk import Param
 
+from hitscanner.domain.cycle import CYCLE_PATTERN
 from hitscanner.domain.params import ParamSpec
-
-CYCLE_PATTERN = r"^[a-z0-9][a-z0-9_-]*/[0-9]{8}T[0-9]{6}Z(-[1-9][0-9]*)?$"
-"""A cycle as people write it: `LIST/CYCLE`, say `sample/20261122T030000Z`."""
 
 CYCLES = ParamSpec(
     name="cycles",

@@ -9,6 +9,9 @@ from typing import Self
 CYCLE_NAME = re.compile(r"(?P<time>\d{8}T\d{6}Z)(-(?P<rerun>[1-9]\d*))?")
 """`YYYYMMDDTHHMMSSZ` of the run's logical time, `-N` for the N-th re-run by hand."""
 
+CYCLE_PATTERN = r"^[a-z0-9][a-z0-9_-]*/[0-9]{8}T[0-9]{6}Z(-[1-9][0-9]*)?$"
+"""A cycle as people write it, `LIST/CYCLE`, for JSON schemas: `sample/20261122T030000Z`."""
+
 
 def cycle_name(logical_time: datetime, rerun: int = 0) -> str:
     """

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from hitscanner.domain.cycle import CYCLE_PATTERN
 from hitscanner.domain.names import check_list_name
 from hitscanner.domain.sampling import Sample
 from hitscanner.domain.sharding import Split
@@ -215,7 +216,7 @@ class TracerouteParams(BaseModel):
     )
     replay: str | None = Field(
         default=None,
-        pattern=r"^[a-z0-9][a-z0-9_-]*/[0-9]{8}T[0-9]{6}Z(-[1-9][0-9]*)?$",
+        pattern=CYCLE_PATTERN,
         title="Replay a cycle",
         description="a cycle, LIST/CYCLE, to measure once more: its targets, vantage points and "
         "parameters, not the other fields of this form; or nothing",

@@ -59,25 +59,20 @@ def require_heard(told: Sequence[Told]) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Control:
-    """The switch of one installation."""
+class StopFlag:
+    """The centre's word that nothing may be sent, as a file."""
 
-    flag: Path
+    file: Path
     """Exists while nothing may be sent; holds the order as JSON."""
-
-    dnp: Path
-    audit: AuditLog
-    vantage_points: Sequence[VantagePoint]
-    transport: Callable[[VantagePoint], Transport]
 
     def order(self) -> dict[str, Any] | None:
         """Give the stop order in force, or None; a flag that cannot be read is an order too."""
-        if not self.flag.exists():
+        if not self.file.exists():
             return None
         try:
-            return dict(json.loads(self.flag.read_bytes()))
+            return dict(json.loads(self.file.read_bytes()))
         except (ValueError, OSError):
-            return {"at": "an unknown time", "by": "somebody", "why": f"{self.flag} is unreadable"}
+            return {"at": "an unknown time", "by": "somebody", "why": f"{self.file} is unreadable"}
 
     def require_go(self) -> None:
         """Raise StoppedError while probing is stopped."""
@@ -87,6 +82,17 @@ class Control:
                 " nothing is sent before: hitscanner release"
             )
 
+
+@dataclass(frozen=True)
+class Control:
+    """The switch of one installation."""
+
+    flag: StopFlag
+    dnp: Path
+    audit: AuditLog
+    vantage_points: Sequence[VantagePoint]
+    transport: Callable[[VantagePoint], Transport]
+
     def stop(self, by: str, why: str) -> list[Told]:
         """
         Silence every vantage point that can be reached, and let nothing start until `release`.
@@ -94,8 +100,8 @@ class Control:
         One that cannot be reached sends until its prober's go-ahead ends (its deadline).
         """
         entry = self.audit.record("stop", by, why)
-        with disk_errors(self.flag):
-            write_whole(self.flag, json.dumps(entry, indent=2).encode() + b"\n")
+        with disk_errors(self.flag.file):
+            write_whole(self.flag.file, json.dumps(entry, indent=2).encode() + b"\n")
         told = self._tell(self._silence)
         self.audit.record("stopped", by, why, vantage_points=[asdict(each) for each in told])
         return told
@@ -103,7 +109,7 @@ class Control:
     def release(self, by: str, why: str) -> list[Told]:
         """Let measurements start again; those that were stopped go on when their run is cleared."""
         told = self._tell(self._free)
-        self.flag.unlink(missing_ok=True)
+        self.flag.file.unlink(missing_ok=True)
         facts = [asdict(each) for each in told]
         self.audit.record("release", by, why, vantage_points=facts)
         return told

@@ -13,7 +13,7 @@ from hitscanner.errors import DoNotProbeError, UnfinishedError, UsageError
 from hitscanner.infra.audit import AuditLog
 from hitscanner.infra.transport import LocalTransport, TransportError
 from hitscanner.pipeline import control
-from hitscanner.pipeline.control import Control, StoppedError, Told, require_heard
+from hitscanner.pipeline.control import Control, StopFlag, StoppedError, Told, require_heard
 from hitscanner.prober.leases import lease
 from tests.support.vantage import FakeTransport
 from tests.unit.pipeline.conftest import INVENTORY, NAMES
@@ -41,7 +41,9 @@ def switch(root: Path, **others: FakeTransport) -> tuple[Control, FakeTransport]
     (root / "dnp.txt").write_text("none\n")
     points = parse_inventory(INVENTORY, "inventory.toml").vantage_points
     flag, audit = root / "stop.json", AuditLog(root / "audit.jsonl", now_s=lambda: 1.5)
-    made = Control(flag, root / "dnp.txt", audit, points, lambda vp: others.get(vp.name[:2], usual))
+    made = Control(
+        StopFlag(flag), root / "dnp.txt", audit, points, lambda vp: others.get(vp.name[:2], usual)
+    )
     return made, usual
 
 
@@ -53,7 +55,7 @@ def test_a_stop_sets_the_flag_and_silences_every_vantage_point(tmp_path):
     assert told == [Told(name, "silent") for name in NAMES]
     assert transport.hushed == set(NAMES)
     with pytest.raises(StoppedError, match=r"stopped at .* by ann \(a complaint\).*release"):
-        made.require_go()
+        made.flag.require_go()
 
 
 def test_a_release_lets_everything_start_again(tmp_path):
@@ -63,8 +65,8 @@ def test_a_release_lets_everything_start_again(tmp_path):
     made.release("bob", "talked to them")
 
     assert transport.hushed == set()
-    assert made.order() is None
-    made.require_go()
+    assert made.flag.order() is None
+    made.flag.require_go()
 
 
 def test_a_vantage_point_out_of_reach_delays_nobody_and_is_named(tmp_path):
@@ -90,10 +92,10 @@ def test_a_prober_that_does_not_end_is_not_called_silent(tmp_path, monkeypatch):
 
 def test_a_flag_that_cannot_be_read_stops_all_the_same(tmp_path):
     made, _ = switch(tmp_path)
-    made.flag.write_text("{half")
+    made.flag.file.write_text("{half")
 
     with pytest.raises(StoppedError):
-        made.require_go()
+        made.flag.require_go()
 
 
 def test_every_stop_release_and_opt_out_is_an_audit_record(tmp_path):
@@ -169,5 +171,5 @@ def test_the_order_in_force_says_who_when_and_why(tmp_path):
     made, _ = switch(tmp_path)
     made.stop("ann", "a complaint")
 
-    assert json.loads(made.flag.read_text())["by"] == "ann"
-    assert made.order() is not None
+    assert json.loads(made.flag.file.read_text())["by"] == "ann"
+    assert made.flag.order() is not None
