@@ -1,6 +1,6 @@
 """Build the real thing: the one place that joins settings, infrastructure and the pipeline."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -39,6 +39,7 @@ from hitscanner.wiring_hosts import Transports, opener
 
 if TYPE_CHECKING:
     from hitscanner.fleet.facade import Fleet
+    from hitscanner.fleet.rotation import Rotation
 
 PROGRESS = "drives-progress"
 """Folder of the notes about running loads, below the scratch folder."""
@@ -317,6 +318,17 @@ def fleet(
         say=say,
     )
     return Fleet(settings, site, KubeApi(settings.cluster / "kubeconfig"))
+
+
+def rotation(wish: Mapping[str, Any] | None = None, of: "Fleet | None" = None) -> "Rotation":
+    """Build the renewal of certificates of this installation; *wish* has the fields of `Wish`."""
+    from hitscanner.fleet.rotation import Rotation
+    from hitscanner.infra.kube import KubeApi
+    from hitscanner.provision.rotation import Wish
+
+    built = of or fleet()
+    kubeconfig = built.settings.cluster / "kubeconfig"
+    return Rotation(built, lambda: KubeApi(kubeconfig), Wish(**(wish or {})))
 
 
 def _publish(store: Store, drive: Drive, scratch: Path, licence: str | None) -> None:

@@ -45,6 +45,9 @@ CANARY_TIMEOUT = timedelta(minutes=55)
 FLEET_TIMEOUT = timedelta(hours=4)
 """A run over all hosts of the fleet that lasts longer is stuck."""
 
+ROTATION_TIMEOUT = timedelta(hours=3)
+"""One host's certificates, with the two hours that may be waited for its prober."""
+
 FLEET_ARGS: dict[str, Any] = {
     **DEFAULT_ARGS,
     "retries": 1,  # a cut connection passes; what else fails on a host needs a person

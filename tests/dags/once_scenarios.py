@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from hitscanner.errors import HitscannerError, MeasurementFailedError, UsageError
+from hitscanner.fleet.rotation import Order, begun
 from hitscanner.fleet.rows import CLUSTER, Row
 from hitscanner.platform.plan import ReleasePlan
 from hitscanner.platform.releases import Release
@@ -110,6 +111,7 @@ class FakeFleet:
         self.calls: list[str] = []
 
     def names(self, wanted: Sequence[str], *, with_server: bool = False) -> list[str]:
+        """Among the certificates' verbs, de-0001 is the server."""
         if unknown := set(wanted) - {"all", *VANTAGE_POINTS}:
             raise UsageError(f"inventory.toml: no vantage point is called {min(unknown)}")
         return [vp for vp in VANTAGE_POINTS if "all" in wanted or vp in wanted]
@@ -132,6 +134,15 @@ class FakeFleet:
         verb, state = ("plan", "planned") if dry_run else ("remove", "changed")
         return self._row(verb, host, state)
 
+    def order(self, planned: Sequence[Row]) -> Order:
+        return Order.of(planned, VANTAGE_POINTS[0])
+
+    def rotate(self, wanted: Sequence[str]) -> list[Row]:
+        return [self._row("rotate", host, "changed") for host in wanted]
+
+    def ended(self, row: Row, *, dry_run: bool) -> Row:
+        return row if dry_run else begun(row)
+
     def check(self, wanted: Sequence[str]) -> list[Row]:
         return [self._row("check", host, "healthy") for host in wanted]
 
@@ -148,7 +159,10 @@ CHANGING = ("planned", "changed")
 WRONG_KEY = Row("jp-0001", "unreachable", "wrong-host-key", "compare them", "SHA256:a, not b")
 LOST = Row("jp-0001", "failed", "connection-lost", "trigger it again", "cut")
 FINDING = Row("jp-0001", "unhealthy", "clock-skew", "set it", "clock-skew: 301 s ahead")
+NOT_RENEWED = Row("jp-0001", "failed", "not-renewed", "look", "port 10250 still shows serial 1")
+SERVER_DOWN = Row("de-0001", "failed", "not-ready", "see journalctl", "k3s.service")
 WET = {"hosts": ["all"], "dry_run": False}
+ROTATE = ["--dag", "rotate_certs", "--conf", json.dumps(WET)]
 
 FLEET_SCENARIOS: dict[str, tuple[FakeFleet, list[str]]] = {
     "join_dry": (FakeFleet({}), ["--dag", "join_agent"]),
@@ -172,6 +186,11 @@ FLEET_SCENARIOS: dict[str, tuple[FakeFleet, list[str]]] = {
         FakeFleet({}),
         ["--dag", "remove_agent", "--conf", '{"hosts": ["us-0001"], "dry_run": false}'],
     ),
+    "rotate_dry": (FakeFleet({}), ["--dag", "rotate_certs"]),
+    "rotate": (FakeFleet({}), ROTATE),
+    "rotate_one_broken": (FakeFleet({"plan jp-0001": WRONG_KEY}), ROTATE),
+    "rotate_canary_fails": (FakeFleet({"rotate jp-0001": NOT_RENEWED}), ROTATE),
+    "rotate_server_fails": (FakeFleet({"rotate de-0001": SERVER_DOWN}), ROTATE),
     "check": (FakeFleet({}), ["--dag", "check_fleet"]),
     "check_finds": (FakeFleet({"check jp-0001": FINDING}), ["--dag", "check_fleet"]),
 }
@@ -303,8 +322,8 @@ def main(folder: Path) -> None:
     codes, calls = {}, {}
     others = CANARY_SCENARIOS | FLEET_SCENARIOS | PLATFORM_SCENARIOS
     for name, (fake, argv) in (SCENARIOS | others).items():
-        for entrance in ("pipeline", "fleet", "installer", "canaries"):
-            setattr(wiring, entrance, lambda fake=fake, **_: fake)
+        for entrance in ("pipeline", "fleet", "rotation", "installer", "canaries"):
+            setattr(wiring, entrance, lambda *_, fake=fake, **__: fake)
         result = ["--result", str(folder / f"{name}.json")]
         codes[name] = once.main([*argv, "--logical-time", "2026-11-22T03:00:00", *result])
         calls[name] = fake.calls

@@ -20,11 +20,12 @@ DAGS = (
     "provision_registry",
     "prune",
     "remove_agent",
+    "rotate_certs",
     "stop_probing",
     "traceroute",
     "transform",
 )
-FLEET = ("check_fleet", "join_agent", "label_nodes", "remove_agent")
+FLEET = ("check_fleet", "join_agent", "label_nodes", "remove_agent", "rotate_certs")
 """A host that failed needs a person: one retry, for what passes by itself."""
 
 RETRIES = {**dict.fromkeys(FLEET, 1), "canary": 0}
@@ -103,8 +104,9 @@ def test_a_fleet_dag_has_one_lane_a_host_and_a_summary_that_comes_whatever_happe
 
     assert mapped
     assert {task["map_index_template"] for task in mapped} == {"{{ task.op_kwargs['host'] }}"}
-    # A dry run of the first two skips tasks, with which the other rule would skip the summary.
-    rule = "all_done" if dag_id in ("join_agent", "remove_agent") else "all_done_min_one_success"
+    # A dry run of these skips tasks, with which the other rule would skip the summary.
+    skips = ("join_agent", "remove_agent", "rotate_certs")
+    rule = "all_done" if dag_id in skips else "all_done_min_one_success"
     assert dag["tasks"]["summarise"]["trigger_rule"] == rule
     assert "choose_hosts" in dag["tasks"]["summarise"]["upstream"]
     assert dag["max_active_runs"] == 1
@@ -117,7 +119,8 @@ def test_whatever_changes_hosts_is_a_dry_run_unless_told_otherwise(facts):
         if "dry_run" in facts["dags"][dag_id]["params"]
     }
 
-    assert defaults == {"join_agent": True, "label_nodes": True, "remove_agent": True}
+    changing = ("join_agent", "label_nodes", "remove_agent", "rotate_certs")
+    assert defaults == dict.fromkeys(changing, True)
 
 
 def test_nobody_is_removed_who_was_not_named(facts):

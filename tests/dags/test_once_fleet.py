@@ -97,3 +97,56 @@ def test_a_check_with_a_finding_is_red_and_says_it(runs):
     assert run["state"] == "failed"
     assert "jp-0001: unhealthy (clock-skew): clock-skew: 301 s ahead; set it" in run["error"]
     assert states(run, "check") == dict.fromkeys(HOSTS, "success") | {"jp-0001": "failed"}
+
+
+STEPS = ("rotate_server", "rotate_canary", "rotate_rest")
+
+
+def steps(run):
+    """The states of the three steps' hosts, in the order of the steps."""
+    return [states(run, step) for step in STEPS]
+
+
+def test_a_rotation_without_parameters_shows_the_plan_and_changes_nothing(runs):
+    run = the_run(runs, "rotate_dry")
+
+    assert run["state"] == "success"
+    assert states(run, "preflight") == dict.fromkeys(HOSTS, "success")
+    assert steps(run) == [{"": "skipped"}] * 3
+    assert {call.split()[0] for call in runs["rotate_dry"]["calls"]} == {"plan"}
+
+
+def test_a_rotation_does_the_server_then_one_agent_then_the_others(runs):
+    run = the_run(runs, "rotate")
+
+    assert run["state"] == "success"
+    done = [call for call in runs["rotate"]["calls"] if call.startswith("rotate")]
+    assert done == ["rotate de-0001", "rotate jp-0001", "rotate us-0001"]
+    assert states(run, "approve") == {"": "skipped"}
+
+
+def test_a_broken_host_is_told_and_the_others_are_rotated(runs):
+    run = the_run(runs, "rotate_one_broken")
+
+    assert steps(run) == [{"de-0001": "success"}, {"us-0001": "success"}, {"": "skipped"}]
+    assert run["error"].startswith("3 hosts: 2 changed, 1 unreachable")
+    assert "jp-0001: unreachable (wrong-host-key)" in run["error"]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "rotated", "words"),
+    [
+        ("rotate_canary_fails", ["de-0001", "jp-0001"], "jp-0001: failed (not-renewed)"),
+        ("rotate_server_fails", ["de-0001"], "de-0001: failed (not-ready)"),
+    ],
+)
+def test_where_server_or_canary_fail_the_others_are_not_begun_and_told_so(
+    runs, scenario, rotated, words
+):
+    run = the_run(runs, scenario)
+
+    done = [call for call in runs[scenario]["calls"] if call.startswith("rotate")]
+    assert done == [f"rotate {host}" for host in rotated]
+    assert run["state"] == "failed"
+    assert words in run["error"]
+    assert "us-0001: refused (not-begun)" in run["error"]

@@ -39,6 +39,9 @@ class FakeFleet:
 
     removable = names
 
+    def rotate_all(self, names, *, dry_run):
+        return self._rows(names, dry_run=dry_run)
+
     def remove_all(self, names, **options):
         return [row for row in [GOOD, BAD] if row.host in names]
 
@@ -53,6 +56,7 @@ class FakeFleet:
 def fleet(monkeypatch):
     made = FakeFleet()
     monkeypatch.setattr(commands, "build_fleet", lambda **_: made)
+    monkeypatch.setattr(commands, "build_rotation", lambda wish, of: of.asked.append(wish) or of)
     return made
 
 
@@ -149,3 +153,29 @@ def test_status_goes_on_where_the_cluster_is_silent(fleet, said, tmp_path, monke
 
     assert main(["fleet", "status", "--json"]) == 0
     assert said()["vantage_points"][0]["node"] == ""
+
+
+def test_a_rotation_hands_on_what_was_asked_for(fleet):
+    words = ["--hosts", "us-0001,server", "--new-keys", "--busy", "wait", "--wait-s", "60"]
+
+    assert main(["fleet", "rotate-certs", *words, "--dry-run"]) == 0
+    assert fleet.asked == [
+        {"new_keys": True, "busy": "wait", "wait_s": 60},
+        (["us-0001", "server"], {"dry_run": True}),
+    ]
+
+
+def test_a_rotation_is_of_all_hosts_and_only_of_what_is_near_its_end_unless_told(fleet):
+    fleet.rows = [GOOD, BAD]
+
+    assert main(["fleet", "rotate-certs"]) == 2
+    assert fleet.asked == [
+        {"new_keys": False, "busy": "refuse", "wait_s": 3600},
+        (["all"], {"dry_run": False}),
+    ]
+
+
+def test_what_a_busy_host_gets_is_one_of_three(fleet, capsys):
+    assert main(["fleet", "rotate-certs", "--busy", "perhaps"]) == 1
+    assert "'refuse', 'wait', 'force'" in capsys.readouterr().err
+    assert fleet.asked == []

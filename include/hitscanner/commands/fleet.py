@@ -1,8 +1,8 @@
-"""The fleet: plan, apply, join, label, check, remove; one row per host, exit 2 if some failed."""
+"""The fleet: plan, apply, join, label, check, remove …; a row per host, exit 2 if some failed."""
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -15,6 +15,7 @@ from hitscanner.errors import HitscannerError, UsageError
 from hitscanner.fleet.rows import GOOD, Row, exit_code, summary
 from hitscanner.wiring import fleet as build_fleet
 from hitscanner.wiring import pipeline
+from hitscanner.wiring import rotation as build_rotation
 
 if TYPE_CHECKING:
     from hitscanner.fleet.facade import Fleet
@@ -30,6 +31,13 @@ Only = Annotated[str | None, typer.Option("--only", help="One phase, as `plan` n
 Parallel = Annotated[int, typer.Option(help="Hosts worked on at once.", min=1, max=50)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change.")]
 Image = Annotated[list[str] | None, typer.Option("--image", help="Pull it onto the hosts first.")]
+NewKeys = Annotated[
+    bool, typer.Option("--new-keys", help="New keys for all, near their end or not.")
+]
+Busy = Annotated[
+    Literal["refuse", "wait", "force"], typer.Option(help="What becomes of a host that measures.")
+]
+WaitS = Annotated[int, typer.Option(help="Longest wait for a host to be idle.", min=0)]
 DrainS = Annotated[int, typer.Option(help="Seconds that pods get to leave.", min=0)]
 
 
@@ -111,6 +119,28 @@ def remove(
     _do(
         lambda: fleet.remove_all(names, drain_s=drain_s, dry_run=dry_run),
         f"removing {', '.join(names)}",
+        is_json=as_json,
+    )
+
+
+@app.command("rotate-certs")
+def rotate_certs(
+    hosts: Hosts = None,
+    busy: Busy = "refuse",
+    wait_s: WaitS = 3600,
+    parallel: Parallel = 8,
+    *,
+    new_keys: NewKeys = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Renew certificates that end within 120 days: the server, one agent, then the others."""
+    wish = {"new_keys": new_keys, "busy": busy, "wait_s": wait_s}
+    rotation = build_rotation(wish, _build(parallel, is_json=as_json))
+    names = rotation.names(_words(hosts))
+    _do(
+        lambda: rotation.rotate_all(names, dry_run=dry_run),
+        "renewing certificates",
         is_json=as_json,
     )
 

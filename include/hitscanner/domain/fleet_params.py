@@ -1,7 +1,7 @@
 """The parameters of the fleet's DAGs: one model each for form, `--conf` and errors."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -81,6 +81,40 @@ class RemoveParams(ChangeParams):
         title="Wait for pods",
         description="the seconds that pods get to leave the host, 0 to 86400",
     )
+
+
+class RotateParams(ChangeParams):
+    """
+    Whose certificates are renewed, and what becomes of hosts that are measuring.
+
+    >>> RotateParams().wish()
+    {'new_keys': False, 'busy': 'refuse', 'wait_s': 3600}
+    """
+
+    new_keys: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        title="New keys",
+        description="true or false; true makes new keys of all, also far from their end",
+    )
+    busy: Literal["refuse", "wait", "force"] = Field(
+        default="refuse",
+        title="A host that is measuring",
+        description="one of refuse, wait (until it is idle), force",
+    )
+    wait_s: Annotated[int, Field(strict=True, ge=0, le=7200)] = Field(
+        default=3600,
+        title="Longest wait for a host to be idle",
+        description="seconds, 0 to 7200",
+    )
+    approve: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        title="Ask for approval before the first change",
+        description="true or false; true waits for a person in Airflow's UI",
+    )
+
+    def wish(self) -> dict[str, Any]:
+        """Give what the engine needs of this."""
+        return self.model_dump(include={"new_keys", "busy", "wait_s"})
 
 
 _Params = TypeVar("_Params", bound=HostsParams)

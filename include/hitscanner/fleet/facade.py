@@ -106,8 +106,7 @@ class Fleet:
         [row] = self._apply([server.name], only)
         if not row.is_good or only not in (None, "k3s"):
             return row
-        fetched = self._timed(server.name, lambda: self._fetch_kubeconfig(server.name))
-        return self._completed(row.then(fetched))
+        return self._completed(row.then(self.fetch_kubeconfig(server.name)))
 
     def join(self, host: str) -> Row:
         """Bring one host into the cluster, or find it there; Ready at the end."""
@@ -179,6 +178,10 @@ class Fleet:
     def nodes(self) -> dict[str, Node]:
         """Give the kube nodes; raises `ClusterError` when nobody can be asked."""
         return kube.nodes(self.api)
+
+    def fetch_kubeconfig(self, name: str) -> Row:
+        """Bring the server's kubeconfig here, the copy that everything of ours uses."""
+        return self._timed(name, lambda: self._fetch_kubeconfig(name))
 
     def _apply(self, names: Sequence[str], only: str | None = None) -> list[Row]:
         return [Row.of(each) for each in _run(operations.apply_hosts(self.site, names, only))]

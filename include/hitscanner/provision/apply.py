@@ -11,9 +11,19 @@ from dataclasses import dataclass, field
 from hitscanner.infra.remote import Done, Remote, RemoteError
 from hitscanner.provision import watched
 from hitscanner.provision.causes import Cause, by_name, classify, redact
+from hitscanner.provision.detached import DetachedError, run_detached
 from hitscanner.provision.facts import reach_server
 from hitscanner.provision.journal import Journal
-from hitscanner.provision.model import Change, HostPlan, JoinToken, Put, Run, Start, Upload
+from hitscanner.provision.model import (
+    Change,
+    Detached,
+    HostPlan,
+    JoinToken,
+    Put,
+    Run,
+    Start,
+    Upload,
+)
 from hitscanner.provision.nodes import Nodes
 
 POLL_S = 1.0
@@ -89,6 +99,8 @@ async def _make(work: Work, change: Change) -> None:
             await _put_token(work, change.action)
         case Start():
             await _start(work, change.action)
+        case Detached():
+            await _detached(work, change.action)
     if change.verify:
         _check(work, change, await remote.run(change.verify, timeout_s=60), "does not hold: ")
     if change.record:
@@ -148,6 +160,19 @@ async def _start(work: Work, action: Start) -> None:
     if not done.is_good:
         raise StepError(work.remote.name, by_name("step-failed"), redact(done.err.strip()[-300:]))
     await _watch(work, action, journal)
+
+
+async def _detached(work: Work, action: Detached) -> None:
+    """Have the host do it, or wait for that which is at it already; then watch the start."""
+    journal = await Journal.at_end(work.remote, action.start.unit)
+    try:
+        await run_detached(work.remote, action)
+    except DetachedError as error:
+        heard = classify(error.what)
+        raise StepError(
+            work.remote.name, heard[0] if heard else by_name("step-failed"), redact(error.what)
+        ) from None
+    await _watch(work, action.start, journal)
 
 
 async def _watch(work: Work, action: Start, journal: Journal) -> None:

@@ -61,7 +61,22 @@ class Start:
     timeout_s: float = 180.0
 
 
-Action = Run | Put | Upload | JoinToken | Start
+@dataclass(frozen=True)
+class Detached:
+    """
+    A script that goes on as the unit *name* of the host whatever becomes of us, then a `Start`.
+
+    It stops *start*'s unit; systemd starts it again at the script's end, however that comes.
+    """
+
+    name: str
+    script: str
+    start: Start
+    timeout_s: int = 300
+    """After which systemd ends the script."""
+
+
+Action = Run | Put | Upload | JoinToken | Start | Detached
 
 
 @dataclass(frozen=True)
@@ -110,6 +125,9 @@ def _show(change: Change) -> list[str]:
             return [f"> {path} (0600, secret): a token that lives {ttl_s // 60} min"]
         case Start(unit):
             return [f"$ systemctl restart --no-block {unit}, then wait until it is ready"]
+        case Detached(name, script, start):
+            lines = [f"$ {line}" for line in script.strip().splitlines()]
+            return [f"> unit {name} on the host:", *lines, f"then wait until {start.unit} is ready"]
 
 
 def _diff(change: Change) -> list[str]:

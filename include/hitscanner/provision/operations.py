@@ -38,7 +38,7 @@ async def plan_hosts(
         plans[name] = plan_host(*await survey.look(remote, name), only)
         return HostResult(name, "unchanged")
 
-    results = await _each(site, names, work, locked=False)
+    results = await each(site, names, work, locked=False)
     return [plans.get(result.host, result) if result.is_good else result for result in results]
 
 
@@ -58,15 +58,15 @@ async def apply_hosts(
         desired, facts = await survey.look(remote, name)
         plan = plan_host(desired, facts, only)
         if plan.refusals:
-            return _refused(plan)
+            return refused(plan)
         server = remote if desired.role == "server" else survey.server
-        return await _carry_out(survey, plan, remote, server, facts)
+        return await carry_out(survey, plan, remote, server, facts)
 
     server_name = site.inventory.server.name if site.inventory.server else None
     first = [name for name in names if name == server_name]
     rest = [name for name in names if name != server_name]
-    results = await _each(site, first, work) if first else []
-    return results + (await _each(site, rest, work) if rest else [])
+    results = await each(site, first, work) if first else []
+    return results + (await each(site, rest, work) if rest else [])
 
 
 async def remove_hosts(
@@ -84,9 +84,9 @@ async def remove_hosts(
     async def work(survey: Survey, name: str, remote: Remote) -> HostResult:
         desired, facts = await survey.look(remote, name)
         plan = removal.plan_removal(desired, facts)
-        return await _carry_out(survey, plan, remote, survey.server, facts)
+        return await carry_out(survey, plan, remote, survey.server, facts)
 
-    results = await _each(site, names, work)
+    results = await each(site, names, work)
     lost = [result.host for result in results if result.state == "unreachable"]
     if not (force and lost):
         return results
@@ -119,7 +119,7 @@ async def _forget(site: Site, names: Sequence[str]) -> list[HostResult]:
                 results.append(_no_server(survey, name))
                 continue
             try:
-                result = await _carry_out(survey, plan, survey.server, survey.server, None)
+                result = await carry_out(survey, plan, survey.server, survey.server, None)
             except RemoteError as error:
                 result = _failed(name, error, ())
             results.append(result)
@@ -129,7 +129,7 @@ async def _forget(site: Site, names: Sequence[str]) -> list[HostResult]:
 Task = Callable[[Survey, str, Remote], Awaitable[HostResult]]
 
 
-async def _each(
+async def each(
     site: Site, names: Sequence[str], task: Task, *, locked: bool = True
 ) -> list[HostResult]:
     """Run *task* on every host, so many at once, each by its deadline; the order is kept."""
@@ -172,7 +172,7 @@ async def _one(survey: Survey, name: str, task: Task, *, locked: bool) -> HostRe
     return replace(result, duration_s=time.monotonic() - begun)
 
 
-async def _carry_out(
+async def carry_out(
     survey: Survey, plan: HostPlan, remote: Remote, server: Remote | None, facts: Facts | None
 ) -> HostResult:
     """Apply a plan and make its row: what was done stays in it, whatever came then."""
@@ -219,7 +219,7 @@ async def _after_loss(
     return result
 
 
-def _refused(plan: HostPlan) -> HostResult:
+def refused(plan: HostPlan) -> HostResult:
     first = plan.refusals[0]
     what = "; ".join(refusal.says for refusal in plan.refusals)
     return HostResult(plan.host, "refused", first.cause, first.remedy, what, warnings=plan.warnings)
