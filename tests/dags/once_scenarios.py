@@ -10,7 +10,7 @@ FOLDER/<name>.json (the result of `once`), and FOLDER/exit_codes.json holds thei
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -106,8 +106,9 @@ class OnceBroken(FakePipeline):
 class FakeFleet:
     """Three hosts; keeps which were changed, and makes of a host what a scenario says."""
 
-    def __init__(self, bad: dict[str, Row]) -> None:
+    def __init__(self, bad: dict[str, Row], answer: str = "") -> None:
         self.bad = bad
+        self.answer = answer
         self.calls: list[str] = []
 
     def names(self, wanted: Sequence[str], *, with_server: bool = False) -> list[str]:
@@ -163,6 +164,7 @@ NOT_RENEWED = Row("jp-0001", "failed", "not-renewed", "look", "port 10250 still 
 SERVER_DOWN = Row("de-0001", "failed", "not-ready", "see journalctl", "k3s.service")
 WET = {"hosts": ["all"], "dry_run": False}
 ROTATE = ["--dag", "rotate_certs", "--conf", json.dumps(WET)]
+ASKED = ["--dag", "rotate_certs", "--conf", json.dumps(WET | {"approve": True})]
 
 FLEET_SCENARIOS: dict[str, tuple[FakeFleet, list[str]]] = {
     "join_dry": (FakeFleet({}), ["--dag", "join_agent"]),
@@ -187,7 +189,8 @@ FLEET_SCENARIOS: dict[str, tuple[FakeFleet, list[str]]] = {
         ["--dag", "remove_agent", "--conf", '{"hosts": ["us-0001"], "dry_run": false}'],
     ),
     "rotate_dry": (FakeFleet({}), ["--dag", "rotate_certs"]),
-    "rotate": (FakeFleet({}), ROTATE),
+    "rotate_approved": (FakeFleet({}, answer="Approve"), ASKED),
+    "rotate_rejected": (FakeFleet({}, answer="Reject"), ASKED),
     "rotate_one_broken": (FakeFleet({"plan jp-0001": WRONG_KEY}), ROTATE),
     "rotate_canary_fails": (FakeFleet({"rotate jp-0001": NOT_RENEWED}), ROTATE),
     "rotate_server_fails": (FakeFleet({"rotate de-0001": SERVER_DOWN}), ROTATE),
@@ -312,6 +315,22 @@ SCENARIOS: dict[str, tuple[FakePipeline, list[str]]] = {
 }
 
 
+def answer_at_once(answer: str) -> None:
+    """Have a person answer an approval as soon as it is asked for; by nobody it is never."""
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    def execute(self: ApprovalOperator, context: Any) -> Any:
+        event = {
+            "chosen_options": [answer],
+            "params_input": {},
+            "responded_at": datetime(2026, 11, 22, 3, tzinfo=UTC),
+            "responded_by_user": {"id": "1", "name": "somebody"},
+        }
+        return self.execute_complete(context, event)
+
+    ApprovalOperator.execute = execute  # type: ignore[method-assign] # in place of a person
+
+
 def main(folder: Path) -> None:
     """Run every scenario at the same logical time, so that each replaces the former's run."""
     from hitscanner_airflow import once
@@ -324,6 +343,7 @@ def main(folder: Path) -> None:
     for name, (fake, argv) in (SCENARIOS | others).items():
         for entrance in ("pipeline", "fleet", "rotation", "installer", "canaries"):
             setattr(wiring, entrance, lambda *_, fake=fake, **__: fake)
+        answer_at_once(getattr(fake, "answer", ""))
         result = ["--result", str(folder / f"{name}.json")]
         codes[name] = once.main([*argv, "--logical-time", "2026-11-22T03:00:00", *result])
         calls[name] = fake.calls

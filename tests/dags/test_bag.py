@@ -123,6 +123,16 @@ def test_whatever_changes_hosts_is_a_dry_run_unless_told_otherwise(facts):
     assert defaults == dict.fromkeys(changing, True)
 
 
+def test_certificates_are_rotated_step_by_step_and_after_the_approval(facts):
+    tasks = facts["dags"]["rotate_certs"]["tasks"]
+    steps = [f"rotate_{step}" for step in ("server", "canary", "rest")]
+
+    assert tasks["approve"]["upstream"] == ["is_approval_wanted"]
+    for number, step in enumerate(steps):
+        assert {"approve", *steps[:number][-1:]} <= set(tasks[step]["upstream"])
+        assert tasks[step]["trigger_rule"] == "none_failed"
+
+
 def test_nobody_is_removed_who_was_not_named(facts):
     assert facts["dags"]["remove_agent"]["params"]["hosts"]["value"] == []
 

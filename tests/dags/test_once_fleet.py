@@ -116,18 +116,19 @@ def test_a_rotation_without_parameters_shows_the_plan_and_changes_nothing(runs):
     assert {call.split()[0] for call in runs["rotate_dry"]["calls"]} == {"plan"}
 
 
-def test_a_rotation_does_the_server_then_one_agent_then_the_others(runs):
-    run = the_run(runs, "rotate")
+def test_an_approved_rotation_does_the_server_then_one_agent_then_the_others(runs):
+    run = the_run(runs, "rotate_approved")
 
     assert run["state"] == "success"
-    done = [call for call in runs["rotate"]["calls"] if call.startswith("rotate")]
+    done = [call for call in runs["rotate_approved"]["calls"] if call.startswith("rotate")]
     assert done == ["rotate de-0001", "rotate jp-0001", "rotate us-0001"]
-    assert states(run, "approve") == {"": "skipped"}
+    assert states(run, "approve") == {"": "success"}
 
 
 def test_a_broken_host_is_told_and_the_others_are_rotated(runs):
     run = the_run(runs, "rotate_one_broken")
 
+    assert states(run, "approve") == {"": "skipped"}
     assert steps(run) == [{"de-0001": "success"}, {"us-0001": "success"}, {"": "skipped"}]
     assert run["error"].startswith("3 hosts: 2 changed, 1 unreachable")
     assert "jp-0001: unreachable (wrong-host-key)" in run["error"]
@@ -150,3 +151,12 @@ def test_where_server_or_canary_fail_the_others_are_not_begun_and_told_so(
     assert run["state"] == "failed"
     assert words in run["error"]
     assert "us-0001: refused (not-begun)" in run["error"]
+
+
+def test_a_rejected_rotation_touches_nobody_and_is_told_so(runs):
+    run = the_run(runs, "rotate_rejected")
+
+    assert {call.split()[0] for call in runs["rotate_rejected"]["calls"]} == {"plan"}
+    assert run["state"] == "failed"
+    assert run["error"].startswith("3 hosts: 3 refused")
+    assert "jp-0001: refused (not-begun)" in run["error"]

@@ -159,7 +159,7 @@ async def _start(work: Work, action: Start) -> None:
     done = await work.remote.run(begin)
     if not done.is_good:
         raise StepError(work.remote.name, by_name("step-failed"), redact(done.err.strip()[-300:]))
-    await _watch(work, action, journal)
+    await _watch(work, action, journal, is_join=bool(work.token_ids))
 
 
 async def _detached(work: Work, action: Detached) -> None:
@@ -172,10 +172,10 @@ async def _detached(work: Work, action: Detached) -> None:
         raise StepError(
             work.remote.name, heard[0] if heard else by_name("step-failed"), redact(error.what)
         ) from None
-    await _watch(work, action.start, journal)
+    await _watch(work, action.start, journal, is_join=False)
 
 
-async def _watch(work: Work, action: Start, journal: Journal) -> None:
+async def _watch(work: Work, action: Start, journal: Journal, *, is_join: bool) -> None:
     """Wait until the unit is active and the server calls it ready, or a cause is certain."""
     begun = time.monotonic()
     first_heard_at: dict[str, float] = {}
@@ -195,7 +195,7 @@ async def _watch(work: Work, action: Start, journal: Journal) -> None:
         waited_s = time.monotonic() - begun
         await asyncio.sleep(min(POLL_S * (1 + waited_s / 10), SLOWEST_POLL_S))
     cause, line = await _conclude(work, journal)
-    if work.token_ids:  # a join that failed would knock at the server for ever with a dead token
+    if is_join:  # one that failed would knock at the server for ever with a dead token
         await work.remote.run(f"systemctl disable --quiet {action.unit}")
         await work.remote.run(f"systemctl stop --no-block {action.unit}")
     raise StepError(work.remote.name, cause, f"{action.unit} does not become ready: {line}")

@@ -15,7 +15,7 @@ from hitscanner.provision.causes import by_name
 from hitscanner.provision.certificates import JOB, RENEWED_BELOW, Certificates
 from hitscanner.provision.desired import Desired
 from hitscanner.provision.facts import Facts
-from hitscanner.provision.model import Change, Detached, HostPlan, Refusal, Run, Start
+from hitscanner.provision.model import Change, Detached, HostPlan, JoinToken, Refusal, Run, Start
 
 Busy = Literal["refuse", "wait", "force"]
 
@@ -104,6 +104,12 @@ def _changes(
         first, leaf = next(iter(due.items()))
         says = f"renew {len(due)} certificates, the first ends in {(leaf.ends_at - now).days} days"
         says, script = f"{says} ({first})", stop
+    has_ended = any(leaf.ends_at <= now for leaf in due.values())
+    if desired.role == "agent" and (wish.new_keys or has_ended):
+        # Then its old certificate does not open the server to it, and the token of its join is
+        # long revoked (k3s pkg/nodepassword/validate.go).
+        token = f"mint a token on the server and put it at {watched.JOIN_TOKEN}"
+        yield Change(PHASE, token, JoinToken(watched.JOIN_TOKEN), is_secret=True)
     yield Change(PHASE, says, Detached(JOB, script, start))
 
 
