@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.errors import LabError
@@ -24,10 +24,14 @@ class Tree:
     variant: str = "minbase"
     """"minbase" for a system with its package manager, "extract" for the files alone."""
 
+    suite: str = field(default=SUITE, repr=False)
+    options: tuple[str, ...] = field(default=(), repr=False)
+    """For apt, as in apt.conf(5)."""
+
     @property
     def key(self) -> str:
         """Digest of all that the tree depends on but Debian's own updates."""
-        return hashlib.sha256(repr((SUITE, self)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.suite, self)).encode()).hexdigest()[:16]
 
 
 HOST = Tree(
@@ -92,14 +96,15 @@ def _cached(tree: Tree, target: Path) -> Path:
             *("nice", "-n10", "mmdebstrap", "--quiet", f"--variant={tree.variant}", *hooks),
             *("--aptopt=Apt::Install-Recommends false", "--dpkgopt=path-exclude=/usr/share/man/*"),
             *("--dpkgopt=path-exclude=/usr/share/doc/*", f"--include={','.join(tree.packages)}"),
-            *(SUITE, str(made)),
+            *(f"--aptopt={option}" for option in tree.options),
+            *(tree.suite, str(made)),
         ],
         capture_output=True,
         text=True,
     )
     if done.returncode:
         _remove(made)
-        raise LabError(f"mmdebstrap cannot make {SUITE}: {done.stderr.strip()[-800:]}")
+        raise LabError(f"mmdebstrap cannot make {tree.suite}: {done.stderr.strip()[-800:]}")
     made.rename(target)
     return target
 
