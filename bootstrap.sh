@@ -183,7 +183,8 @@ rust_works() {
 
 # The distribution's own compiler where it is new enough; Ubuntu ships numbered ones beside it.
 rust_package() {
-    newest=$(apt-cache pkgnames cargo-1. 2>/dev/null | sort -V | tail -n 1)
+    newest=
+    ! have apt-cache || newest=$(apt-cache pkgnames cargo-1. | sort -V | tail -n 1)
     if [ -n "$newest" ]; then
         printf '%s %s' "$newest" "rustc-${newest#cargo-}"
     else
@@ -409,4 +410,4 @@ down_command() {
     return $status
 }
 
-main "$@" || exit $?
+main "$@" # no `||` after it: that would switch set -e off inside
