@@ -1,6 +1,7 @@
 """Pack the stand-in into one executable, and lay out the programs that it runs."""
 
 import os
+import py_compile
 import shutil
 import tempfile
 import zipapp
@@ -26,10 +27,31 @@ def pack(target: Path, version: str = VERSION) -> None:
         package = Path(scratch) / "standin"
         shutil.copytree(HERE / "standin", package, ignore=shutil.ignore_patterns("__pycache__"))
         (package / "version.py").write_text(f'VERSION = "{version}"\n')
-        main = "import sys\nfrom standin.__main__ import main\nsys.exit(main())\n"
+        main = (
+            "import sys\nfrom standin.tools import pass_through\npass_through(sys.argv)\n"
+            "from standin.__main__ import main\nsys.exit(main())\n"
+        )
         (Path(scratch) / "__main__.py").write_text(main)
+        _compile(package)
         zipapp.create_archive(scratch, target, interpreter="/usr/bin/python3 -I")
     target.chmod(0o755)
+
+
+def _compile(package: Path) -> None:
+    """
+    Put byte code beside the sources: a program in an archive is compiled at each start otherwise.
+
+    A Python of another version does not take it, and compiles the source.
+    """
+    for source in package.rglob("*.py"):
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(
+            str(source),
+            cfile=str(source.with_suffix(".pyc")),
+            dfile=source.name,
+            doraise=True,
+            invalidation_mode=unchecked,
+        )
 
 
 def programs(folder: Path, versions: tuple[str, ...] = (VERSION,)) -> None:

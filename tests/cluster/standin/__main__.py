@@ -19,7 +19,6 @@ from . import (
     agent,
     bootstrap,
     certificate,
-    containers,
     encrypt,
     flags,
     log,
@@ -27,26 +26,25 @@ from . import (
     server,
     snapshot,
     tokens,
+    tools,
     yamlish,
 )
 from .api import Api, ApiError
-from .children import PROGRAMS, Children
-from .layout import DEFAULT, KUBECONFIG, Layout
+from .children import Children
+from .layout import DEFAULT, Layout
 from .version import VERSION
 
 DAEMONS: dict[str, Callable[[dict[str, Any], Children], None]] = {
     "server": server.run,
     "agent": agent.run,
 }
-TOOLS = ("kubectl", "ctr", "crictl")
 
 
 def main() -> int:
     """Run one command; 0, or 1 with the reason in the log."""
-    name = Path(sys.argv[0]).name
-    words = [name, *sys.argv[1:]] if name in TOOLS else sys.argv[1:]
+    tools.pass_through(sys.argv)
     try:
-        _run(words)
+        _run(sys.argv[1:])
     except (log.FatalError, ApiError, tokens.TokenError, RuntimeError, OSError) as error:
         log.fatal(str(error))
         return 1
@@ -56,12 +54,10 @@ def main() -> int:
 def _run(words: list[str]) -> None:
     if not words or words[0] in ("-h", "--help", "help"):
         print("NAME:\n   k3s - Kubernetes, but small and simple (a stand-in for tests)")
-    elif words[0] in ("-v", "--version"):
-        print(f"k3s version {VERSION} (standin0)\ngo version go1.26.8")
     elif words[0] in DAEMONS:
         _daemon(words[0], words[1:])
-    elif words[0] in TOOLS:
-        _tool(words[0], words[1:])
+    elif words[0] in tools.TOOLS:  # the others are not handed here
+        raise log.FatalError(f"the stand-in has no {words[0]}")
     elif words[0] == "check-config":
         _check_config()
     else:
@@ -85,19 +81,9 @@ def _daemon(command: str, argv: list[str]) -> None:
         children.kill()
 
 
-def _tool(name: str, words: list[str]) -> None:
-    if name == "kubectl":
-        os.environ.setdefault("KUBECONFIG", KUBECONFIG)
-        program = str(PROGRAMS / VERSION / "kubectl")
-        os.execv(program, [program, *words])
-    if name == "ctr":
-        os.execvp("ctr", ["ctr", "--address", containers.SOCKET, "--namespace", "k8s.io", *words])
-    raise log.FatalError(f"the stand-in has no {name}")
-
-
 def _check_config() -> None:
     found = Path("/sys/fs/cgroup/cgroup.controllers").exists()
-    print(f"\nVerifying binaries in {PROGRAMS / VERSION}:\n- sha256sum: good")
+    print(f"\nVerifying binaries in {tools.PROGRAMS}/{VERSION}:\n- sha256sum: good")
     print(f"\nSystem:\n- cgroup hierarchy: cgroups {'V2' if found else 'V1'} mounted")
     print("\nSTATUS: pass")
 
@@ -146,7 +132,9 @@ def _token_commands(group: Any) -> None:
 
 def _snapshot_commands(group: Any) -> None:
     command = _add(
-        group, "save", lambda given, layout: snapshot.save(layout, given, PROGRAMS / VERSION)
+        group,
+        "save",
+        lambda given, layout: snapshot.save(layout, given, Path(tools.PROGRAMS, VERSION)),
     )
     command.add_argument("--name", default="on-demand")
     for name in ("ls", "list"):
@@ -160,7 +148,7 @@ def _add(group: Any, name: str, action: Callable[..., None]) -> argparse.Argumen
     command: argparse.ArgumentParser = group.add_parser(name)
     command.set_defaults(action=action)
     command.add_argument("--data-dir", "-d", default=DEFAULT)
-    command.add_argument("--kubeconfig", default=os.environ.get("KUBECONFIG") or KUBECONFIG)
+    command.add_argument("--kubeconfig", default=os.environ.get("KUBECONFIG") or tools.KUBECONFIG)
     return command
 
 

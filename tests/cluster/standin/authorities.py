@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from . import log, node, pki, tokens
-from .layout import KUBECONFIG, Layout
+from .layout import Layout
+from .tools import KUBECONFIG
 
 CLIENTS = {
     # base name -> subject

@@ -7,10 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import log
-
-PROGRAMS = Path("/opt/k8s")
-"""Where the programs of each version lie, as if unpacked from the executable."""
+from . import log, tools
 
 STOP_S = 10.0
 """How long a program may take to end after SIGTERM."""
@@ -20,7 +17,7 @@ class Children:
     """Started programs; when one of them ends, the whole of it ends, as k3s would."""
 
     def __init__(self, version: str) -> None:
-        self.folder = PROGRAMS / version
+        self.folder = Path(tools.PROGRAMS, version)
         self.running: list[subprocess.Popen[bytes]] = []
         self.stopping = threading.Event()
 

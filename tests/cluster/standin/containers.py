@@ -9,8 +9,8 @@ from typing import Any
 from . import log, pki, yamlish
 from .children import Children
 from .layout import Layout
+from .tools import SOCKET
 
-SOCKET = "/run/k3s/containerd/containerd.sock"
 PAUSE = "rancher/mirrored-pause:3.6"
 CNI_PROGRAMS = "/usr/lib/cni"
 """Debian's; k3s brings its own."""

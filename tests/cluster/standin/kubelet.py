@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import containers, node, pki
+from . import node, pki, tools
 from .children import Children
 from .layout import Layout
 
@@ -58,7 +58,7 @@ def _settings(layout: Layout, config: dict[str, Any]) -> dict[str, Any]:
         "cgroupDriver": "cgroupfs",
         "clusterDNS": [config["ClusterDNS"]],
         "clusterDomain": config["ClusterDomain"],
-        "containerRuntimeEndpoint": f"unix://{containers.SOCKET}",
+        "containerRuntimeEndpoint": f"unix://{tools.SOCKET}",
         "evictionHard": {"imagefs.available": _MIN_NODE_FS, "nodefs.available": _MIN_NODE_FS},
         "evictionMinimumReclaim": {"imagefs.available": "10%", "nodefs.available": "10%"},
         "failSwapOn": False,

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 DEFAULT = "/var/lib/rancher/k3s"
-KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 
 
 class Layout(NamedTuple):
