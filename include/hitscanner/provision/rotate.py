@@ -25,8 +25,14 @@ SHOWN_S = 60.0
 async def plan_rotations(
     site: Site, names: Sequence[str], wish: Wish
 ) -> list[HostPlan | HostResult]:
-    """Look at hosts and say what would be renewed; nothing is changed or waited for."""
+    """
+    Look at hosts and say what would be renewed; nothing is changed or waited for.
+
+    A host that would be waited for is not refused now: it may be idle when its turn comes.
+    """
     plans: dict[str, HostPlan] = {}
+    if wish.busy == "wait":
+        wish = replace(wish, busy="force")
 
     async def work(survey: Survey, name: str, remote: Remote) -> HostResult:
         desired, facts = await survey.look(remote, name)

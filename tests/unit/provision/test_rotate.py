@@ -176,6 +176,18 @@ def test_a_host_that_measures_is_waited_for(hosts: Hosts, monkeypatch: pytest.Mo
     assert list(looks) == []
 
 
+def test_who_would_be_waited_for_is_planned_and_not_refused(hosts: Hosts) -> None:
+    hosts.seen["us-0001"] = seen(busy=1)
+
+    [refused] = asyncio.run(plan_rotations(hosts.site(), ["us-0001"], Wish()))
+    [planned] = asyncio.run(plan_rotations(hosts.site(), ["us-0001"], Wish(busy="wait")))
+
+    assert isinstance(refused, HostPlan)
+    assert isinstance(planned, HostPlan)
+    assert [refusal.cause for refusal in refused.refusals] == ["measuring"]
+    assert (planned.refusals, len(planned.changes)) == ((), 1)
+
+
 def test_the_wait_has_an_end(hosts: Hosts) -> None:
     hosts.seen["us-0001"] = seen(busy=1)
 
