@@ -4,7 +4,7 @@
 # `binary-only` is given, an image FROM scratch that holds it and nothing else.
 #
 # HITSCANNER_CACHE  where cargo builds (default ~/.cache/hitscanner)
-# BUILDER           docker, podman or buildah (default: the first that is installed)
+# BUILDER           docker, podman or buildah (default: the first that is installed and answers)
 # IMAGE             name of the image (default hitscanner-transform)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -27,10 +27,12 @@ build_binary() {
 }
 
 find_builder() {
-    for found in docker podman buildah; do
+    # The docker command alone builds nothing: its daemon must answer.
+    if docker info > /dev/null 2>&1; then echo docker; return; fi
+    for found in podman buildah; do
         if command -v "$found" > /dev/null; then echo "$found"; return; fi
     done
-    fail "no docker, podman or buildah; install one, or give binary-only"
+    fail "no docker with its daemon, podman or buildah; install one, or give binary-only"
 }
 
 build_image() {
