@@ -11,7 +11,7 @@ use crate::cut::{Batch, Cutter};
 use crate::decode::{Place, Visitor, visit};
 use crate::error::Result;
 use crate::links::path::{Path, Step};
-use crate::links::shards::Shards;
+use crate::links::shards::{Keyed, Shards};
 use crate::pipeline::{Stage, run};
 use crate::spill::{Sorted, Spill};
 use crate::tally::Tally;
@@ -55,7 +55,7 @@ pub struct Collected {
 const FACT_BYTES: usize = 128;
 
 /// Facts of one family.
-struct Facts<A> {
+struct Facts<A: Family> {
     shards: Shards<Seen<A>>,
     runs: Vec<Spill<Fact<A>>>,
 }
@@ -72,8 +72,7 @@ pub struct Worker {
 }
 
 fn merge<A: Family>(sum: &mut Seen<A>, seen: &Seen<A>) {
-    sum.is_dest |= seen.is_dest;
-    sum.is_third_party |= seen.is_third_party;
+    sum.join(seen);
 }
 
 impl<A: Family> Facts<A> {

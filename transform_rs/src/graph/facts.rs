@@ -140,9 +140,24 @@ pub struct Seen<A> {
 
 impl<A: Family> Keyed for Seen<A> {
     type Key = (A, A, u32, Behind);
+    type Sum = Self;
 
     fn key(&self) -> Self::Key {
         (self.near, self.far, self.vp, self.behind)
+    }
+
+    fn key_of(sum: &Self) -> Self::Key {
+        sum.key()
+    }
+
+    fn join(&mut self, later: &Self) -> bool {
+        self.is_dest |= later.is_dest;
+        self.is_third_party |= later.is_third_party;
+        true
+    }
+
+    fn alone(self) -> Self {
+        self
     }
 }
 

@@ -10,7 +10,24 @@ use super::shards::{Keyed, Shards};
 use crate::error::{Error, Result};
 use crate::warts::addr::Addr;
 
-/// Observations of one link; the vantage point is a number of [`Store::vp`].
+/// Observations of one link that come soon after each other and are alike: 24 bytes for IPv4.
+///
+/// The vantage point is a number of [`Store::vp`].
+#[derive(Debug, Clone, Copy)]
+struct Few<K> {
+    key: K,
+    delay_us: i32,
+    first_seen: u32,
+    /// From the first to the last, seconds.
+    lasting_s: u16,
+    vp: u16,
+    freq: u8,
+    ttl: u8,
+    stars: u8,
+    is_dest: bool,
+}
+
+/// All observations of one link.
 #[derive(Debug, Clone, Copy)]
 struct Seen<K> {
     key: K,
@@ -26,11 +43,59 @@ struct Seen<K> {
     is_dest: bool,
 }
 
-impl<K: Copy + Eq + std::hash::Hash> Keyed for Seen<K> {
+impl<K: Copy + Eq + std::hash::Hash> Keyed for Few<K> {
     type Key = K;
+    type Sum = Seen<K>;
 
     fn key(&self) -> K {
         self.key
+    }
+
+    fn key_of(sum: &Seen<K>) -> K {
+        sum.key
+    }
+
+    #[inline]
+    fn join(&mut self, later: &Self) -> bool {
+        let kind = |few: &Self| (few.vp, few.stars, few.is_dest);
+        let first_seen = self.first_seen.min(later.first_seen);
+        let last_seen = self.last_seen().max(later.last_seen());
+        let Ok(lasting_s) = u16::try_from(last_seen - first_seen) else {
+            return false;
+        };
+        let Some(freq) = self.freq.checked_add(later.freq) else {
+            return false;
+        };
+        if kind(self) != kind(later) {
+            return false;
+        }
+        (self.freq, self.first_seen, self.lasting_s) = (freq, first_seen, lasting_s);
+        self.delay_us = self.delay_us.min(later.delay_us);
+        self.ttl = self.ttl.min(later.ttl);
+        true
+    }
+
+    fn alone(self) -> Seen<K> {
+        Seen {
+            key: self.key,
+            freq: u64::from(self.freq),
+            loops_cut: 0,
+            delay_us: self.delay_us,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen(),
+            vp: u32::from(self.vp),
+            ttl: self.ttl,
+            stars: self.stars,
+            stars_max: self.stars,
+            is_dest: self.is_dest,
+        }
+    }
+}
+
+impl<K> Few<K> {
+    fn last_seen(&self) -> u32 {
+        // Never more than an observation's own time, which is a u32.
+        self.first_seen + u32::from(self.lasting_s)
     }
 }
 
@@ -38,10 +103,9 @@ impl<K: Copy + Eq + std::hash::Hash> Keyed for Seen<K> {
 const LINK_BYTES: usize = 160;
 
 /// Links seen so far. IPv4 pairs, the usual case, have an 8-byte key.
-#[derive(Debug)]
 pub struct Store {
-    v4: Shards<Seen<u64>>,
-    other: Shards<Seen<(Addr, Addr)>>,
+    v4: Shards<Few<u64>>,
+    other: Shards<Few<(Addr, Addr)>>,
     vps: Vec<Arc<[u8]>>,
     most: usize,
     runs: Vec<Run>,
@@ -81,19 +145,19 @@ impl Store {
 
     /// Add the links of `path`.
     pub fn add(&mut self, path: &Path, observer: Observer) {
+        for (near, far, _) in path.links() {
+            if let (Addr::V4(a), Addr::V4(b)) = (near.addr, far.addr) {
+                self.v4.expect(v4_key(a, b));
+            }
+        }
         let vps = &self.vps;
         for (near, far, is_cut) in path.links() {
             match (near.addr, far.addr) {
                 (Addr::V4(a), Addr::V4(b)) => {
-                    let key =
-                        u64::from(u32::from_be_bytes(a)) << 32 | u64::from(u32::from_be_bytes(b));
-                    let seen = observe(key, (near, far), is_cut, observer);
-                    self.v4.add(seen, |sum, seen| sum.merge(seen, vps));
+                    let key = v4_key(a, b);
+                    note(&mut self.v4, vps, observe(key, (near, far), observer), is_cut);
                 }
-                pair => {
-                    let seen = observe(pair, (near, far), is_cut, observer);
-                    self.other.add(seen, |sum, seen| sum.merge(seen, vps));
-                }
+                pair => note(&mut self.other, vps, observe(pair, (near, far), observer), is_cut),
             }
         }
     }
@@ -116,8 +180,8 @@ impl Store {
     /// Take all links out of memory, sorted by address.
     pub fn drain_sorted(&mut self) -> impl Iterator<Item = Link> + use<> {
         let vps = self.vps.clone();
-        let mut v4 = self.v4.drain(|sum, seen| sum.merge(seen, &vps));
-        let mut other = self.other.drain(|sum, seen| sum.merge(seen, &vps));
+        let mut v4 = self.v4.drain(|sum, few| sum.merge(&few.alone(), &vps));
+        let mut other = self.other.drain(|sum, few| sum.merge(&few.alone(), &vps));
         v4.sort_unstable_by_key(|seen| seen.key);
         other.sort_unstable_by_key(|seen| seen.key);
         let names = vps.clone();
@@ -136,6 +200,11 @@ impl Store {
     }
 }
 
+/// A pair of IPv4 addresses as a number that sorts alike.
+fn v4_key(near: [u8; 4], far: [u8; 4]) -> u64 {
+    u64::from(u32::from_be_bytes(near)) << 32 | u64::from(u32::from_be_bytes(far))
+}
+
 /// Two sorted rows of links without a common key as one.
 fn in_order(
     one: impl Iterator<Item = Link>,
@@ -152,13 +221,14 @@ fn in_order(
     })
 }
 
-fn observe<K>(key: K, (near, far): (&Step, &Step), is_cut: bool, observer: Observer) -> Seen<K> {
+/// One observation; the number of its vantage point may be too large for [`Few`].
+fn observe<K>(key: K, (near, far): (&Step, &Step), observer: Observer) -> Seen<K> {
     let stars = far.ttl - near.last_ttl - 1;
     let half = (i64::from(far.rtt_us) - i64::from(near.last_rtt_us)) / 2;
     Seen {
         key,
         freq: 1,
-        loops_cut: u32::from(is_cut),
+        loops_cut: 0,
         // Half the difference of two u32 fits an i32.
         delay_us: half as i32,
         first_seen: observer.at,
@@ -169,6 +239,33 @@ fn observe<K>(key: K, (near, far): (&Step, &Step), is_cut: bool, observer: Obser
         stars_max: stars,
         is_dest: observer.dst == Some(far.addr),
     }
+}
+
+/// Add one observation; those that are rare go to their sums at once.
+#[inline]
+fn note<K: Copy + Eq + std::hash::Hash>(
+    shards: &mut Shards<Few<K>>,
+    vps: &[Arc<[u8]>],
+    seen: Seen<K>,
+    is_cut: bool,
+) {
+    let vp = u16::try_from(seen.vp);
+    let Some(vp) = vp.ok().filter(|_| !is_cut) else {
+        let sum = Seen { loops_cut: u32::from(is_cut), ..seen };
+        return shards.add_sum(sum, |sum, seen| sum.merge(seen, vps));
+    };
+    let few = Few {
+        key: seen.key,
+        delay_us: seen.delay_us,
+        first_seen: seen.first_seen,
+        lasting_s: 0,
+        vp,
+        freq: 1,
+        ttl: seen.ttl,
+        stars: seen.stars,
+        is_dest: seen.is_dest,
+    };
+    shards.add(few, |sum, few| sum.merge(&few.alone(), vps));
 }
 
 impl<K: Copy> Seen<K> {
