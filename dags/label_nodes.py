@@ -26,7 +26,7 @@ from airflow.sdk import TriggerRule, dag, task
 from hitscanner.domain.fleet_params import ChangeParams, fleet_param_schema
 from hitscanner_airflow.bridge import verdicts
 from hitscanner_airflow.params import form
-from hitscanner_airflow.policy import FLEET_ARGS, FLEET_TIMEOUT
+from hitscanner_airflow.policy import ON_HOSTS
 from hitscanner_airflow.rows import HOST, PARALLEL, collect, conclude, leave, params_of
 
 
@@ -34,12 +34,8 @@ from hitscanner_airflow.rows import HOST, PARALLEL, collect, conclude, leave, pa
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
     schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=FLEET_TIMEOUT,
-    default_args=FLEET_ARGS,
-    tags=["fleet"],
     params=form(fleet_param_schema(ChangeParams)),
+    **ON_HOSTS,
 )
 def label_nodes() -> None:
     @task

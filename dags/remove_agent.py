@@ -28,7 +28,7 @@ from airflow.sdk import TriggerRule, dag, task, task_group
 from hitscanner.domain.fleet_params import RemoveParams, fleet_param_schema
 from hitscanner_airflow.bridge import verdicts
 from hitscanner_airflow.params import form
-from hitscanner_airflow.policy import FLEET_ARGS, FLEET_TIMEOUT
+from hitscanner_airflow.policy import ON_HOSTS
 from hitscanner_airflow.rows import HOST, PARALLEL, collect, conclude, leave, params_of, unless_dry
 
 STEPS = ("one_host.preflight", "one_host.remove")
@@ -38,12 +38,8 @@ STEPS = ("one_host.preflight", "one_host.remove")
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
     schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=FLEET_TIMEOUT,
-    default_args=FLEET_ARGS,
-    tags=["fleet"],
     params=form(fleet_param_schema(RemoveParams)),
+    **ON_HOSTS,
 )
 def remove_agent() -> None:
     @task

@@ -40,7 +40,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from hitscanner.domain.fleet_params import RotateParams, fleet_param_schema
 from hitscanner_airflow.bridge import verdicts
 from hitscanner_airflow.params import form
-from hitscanner_airflow.policy import FLEET_ARGS, FLEET_TIMEOUT, ROTATION_TIMEOUT
+from hitscanner_airflow.policy import ON_HOSTS, ROTATION_TIMEOUT
 from hitscanner_airflow.rows import HOST, PARALLEL, collect, conclude, leave, params_of
 
 STEPS = ("preflight", "rotate_server", "rotate_canary", "rotate_rest")
@@ -50,12 +50,8 @@ STEPS = ("preflight", "rotate_server", "rotate_canary", "rotate_rest")
     dag_id=Path(__file__).stem,
     doc_md=__doc__,
     schedule=None,
-    catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=FLEET_TIMEOUT,
-    default_args=FLEET_ARGS,
-    tags=["fleet"],
     params=form(fleet_param_schema(RotateParams)),
+    **ON_HOSTS,
 )
 def rotate_certs() -> None:
     @task

@@ -55,6 +55,15 @@ FLEET_ARGS: dict[str, Any] = {
 }
 """What the tasks of the fleet's DAGs get."""
 
+ON_HOSTS: dict[str, Any] = {
+    "catchup": False,
+    "max_active_runs": 1,  # two runs would change the same hosts at once
+    "dagrun_timeout": FLEET_TIMEOUT,
+    "default_args": FLEET_ARGS,
+    "tags": ["fleet"],
+}
+"""Arguments of `@dag` that all DAGs of the fleet share."""
+
 PLATFORM_ARGS: dict[str, Any] = {
     **DEFAULT_ARGS,
     "execution_timeout": timedelta(hours=2),  # images are pulled, one release after another
